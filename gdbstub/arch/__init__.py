@@ -1,0 +1,1 @@
+"""Facts about instruction sets, as data.  No I/O."""

@@ -1,0 +1,66 @@
+"""Replies: what a handler returns, and how an error becomes bytes.
+
+Layer: rsp.  Used by: engines.gdbremote.
+
+A handler returns the payload of its reply, or ``Later``: there will be one, by
+another route (a stop reply).  "Not supported" is the empty payload.
+"""
+
+from __future__ import annotations
+
+import errno
+from enum import Enum
+
+from gdbstub.rsp.hexcodec import escape
+from gdbstub.vocab.errors import PacketError, StubError, TargetError, Unsupported
+
+
+class Later(Enum):
+    """There is no reply yet."""
+
+    LATER = "later"
+
+
+LATER = Later.LATER
+Reply = bytes | Later
+
+OK = b"OK"
+EMPTY = b""
+
+
+def error_reply(failure: StubError, *, texts: bool) -> bytes:
+    """Turn a failure into the payload of a reply.
+
+    Args:
+        failure: What went wrong.
+        texts: The client understands ``E.text``.
+    """
+    if isinstance(failure, Unsupported):
+        return EMPTY
+    code = errno.EINVAL
+    if isinstance(failure, TargetError):
+        code = failure.errno
+    elif isinstance(failure, PacketError) and not texts:
+        code = 1
+    if texts:
+        return b"E." + str(failure).encode("ascii", "replace").replace(b"#", b"?").replace(b"$", b"?")
+    return b"E%02x" % (code & 0xFF or 1)
+
+
+def chunk(data: bytes, offset: int, length: int, *, limit: int) -> bytes:
+    """Answer one ``qXfer`` read: ``m`` and a part, or ``l`` and the last part.
+
+    Args:
+        data: The whole object.
+        offset: From where, bytes.
+        length: How much the client wants at most, bytes.
+        limit: What a reply can carry, bytes after escaping.
+    """
+    length = min(length, limit)
+    part = data[offset : offset + length]
+    body = escape(part)
+    if len(body) > limit:
+        part = part[: max(1, length // 2)]
+        body = escape(part)
+    last = offset + len(part) >= len(data)
+    return (b"l" if last else b"m") + body

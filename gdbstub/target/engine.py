@@ -1,0 +1,48 @@
+"""What an engine is: one party attached to the tracer, with votes of its own.
+
+Layer: target.  Implemented by: engines.  Called by: tracer.
+
+Rules for implementers (docs/ARCHITECTURE.md, "Engines"):
+
+- no callback may block or do I/O; to hold a thread, vote STOP and resume later;
+- an engine that raises is detached, and the inferior runs on.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Protocol
+
+from gdbstub.target.events import TraceEvent
+from gdbstub.vocab.ids import EngineId, Pid, Signo
+
+
+class Vote(IntEnum):
+    """What an engine wants of a thread.  The smallest vote of all engines is what happens."""
+
+    STOP = 0
+    STEP = 1
+    CONTINUE = 2
+
+
+class Engine(Protocol):
+    """The callbacks of an engine."""
+
+    @property
+    def engine_id(self) -> EngineId:
+        """The identity under which this engine owns votes and sites."""
+
+    def on_event(self, event: TraceEvent) -> Vote:
+        """Answer an event.  For ``STOP`` the thread stays held for this engine until it resumes it."""
+
+    def on_quiet(self) -> None:
+        """Learn that every thread this engine asked to hold is now stopped."""
+
+    def passes(self, pid: Pid, signal: Signo) -> bool:
+        """Tell whether a signal may be delivered without a report to this engine."""
+
+    def catches(self, pid: Pid, number: int) -> bool:
+        """Tell whether a syscall is to be reported to this engine."""
+
+    def on_lost(self, pid: Pid) -> None:
+        """Learn that an inferior is no longer traced, by another engine's wish."""

@@ -1,0 +1,121 @@
+"""Trace events: what a stop of a tracee means, after every trap of ptrace's has been dealt with.
+
+Layer: target.  Made by: tracer.  Read by: engines.
+
+Each class says which reaction is legal.  Every event is offered to the engines
+it concerns, in order of attachment; each answers with a ``Vote``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from gdbstub.vocab.ids import Addr, EngineId, Pid, Signo, Tid
+
+
+class WatchKind(Enum):
+    """What a data stop looks for; the value is the type digit of the ``Z`` packet."""
+
+    WRITE = 2
+    READ = 3
+    ACCESS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class TraceEvent:
+    """Something happened to one thread."""
+
+    pid: Pid
+    tid: Tid
+
+
+@dataclass(frozen=True, slots=True)
+class SiteHit(TraceEvent):
+    """The thread reached a breakpoint; pc is already back on it.  Goes to the owners.  STOP or CONTINUE."""
+
+    address: Addr
+    #: True for a debug register, False for a trap instruction.
+    hardware: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WatchHit(TraceEvent):
+    """A data stop triggered; pc is after the access.  Goes to the owners.  STOP or CONTINUE."""
+
+    address: Addr
+    kind: WatchKind
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone(TraceEvent):
+    """An instruction, or a range of them, has been stepped.  Goes to whoever voted STEP.  STOP or STEP again."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignalStop(TraceEvent):
+    """A signal is about to be delivered.  Goes to all.  CONTINUE passes it on; STOP parks it."""
+
+    signal: Signo
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted(TraceEvent):
+    """The thread was stopped because an engine asked for it.  Goes to that engine only."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyscallStop(TraceEvent):
+    """A caught syscall; ``entry`` or return.  Goes to engines that catch ``number``.  STOP or CONTINUE."""
+
+    number: int
+    entry: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Execed(TraceEvent):
+    """The process runs a new program; ``tid`` is the leader's and every other thread is gone.  STOP or CONTINUE."""
+
+    path: bytes
+    #: The thread that called exec, in the old program.
+    former_tid: Tid
+
+
+class ForkKind(Enum):
+    """How a child process came about."""
+
+    FORK = "fork"
+    VFORK = "vfork"
+
+
+@dataclass(frozen=True, slots=True)
+class Forked(TraceEvent):
+    """A child process exists and is stopped before its first instruction.  STOP or CONTINUE."""
+
+    child: Pid
+    kind: ForkKind
+
+
+@dataclass(frozen=True, slots=True)
+class VforkDone(TraceEvent):
+    """A vfork child no longer borrows the parent's memory.  STOP or CONTINUE."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadStarted(TraceEvent):
+    """A thread was created and is stopped before its first instruction.  STOP or CONTINUE."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadExited(TraceEvent):
+    """A thread is gone; the process lives on.  Nothing can be voted."""
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessExited(TraceEvent):
+    """The process is gone: exit ``code``, or killed by ``signal``.  Nothing can be voted."""
+
+    code: int
+    signal: Signo | None

@@ -1,0 +1,228 @@
+"""What an engine may ask of the tracer.
+
+Layer: target.  Implemented by: tracer.  Called by: engines.
+
+Every operation is a plain call that returns at once.  What takes time (a
+resume, stopping all threads, a program's start) arrives later as an event.
+Operations on a thread need it stopped and raise ``TraceeGone`` when it died.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from gdbstub.arch.spec import ArchSpec
+from gdbstub.target.engine import Engine, Vote
+from gdbstub.target.events import ForkKind, WatchKind
+from gdbstub.vocab.ids import NO_SIGNAL, Addr, EngineId, Pid, Signo, Tid
+
+
+class ThreadAction(NamedTuple):
+    """What an engine wants one thread to do from now on."""
+
+    tid: Tid
+    vote: Vote
+    #: Deliver this signal first; NO_SIGNAL drops the one that was reported.
+    signal: Signo = NO_SIGNAL
+    #: With STEP: go on while pc is in ``[start, end)``.
+    range: tuple[Addr, Addr] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadInfo:
+    """One live thread, as a client lists it."""
+
+    pid: Pid
+    tid: Tid
+
+
+@dataclass(slots=True)
+class LaunchSpec:
+    """How a program is started under trace."""
+
+    argv: list[str]
+    #: None: the server's own environment.
+    environment: Mapping[str, str] | None = None
+    working_directory: str | None = None
+    wrapper: list[str] = field(default_factory=list)
+    with_shell: bool = True
+    disable_randomization: bool = True
+    #: The protocol has our stdin and stdout: give the program an empty stdin and our stderr as stdout.
+    redirect_stdio: bool = False
+    #: The arguments are already written for the shell and are not escaped once more.
+    raw_arguments: bool = False
+
+
+class Target(Protocol):
+    """The tracer, as an engine sees it."""
+
+    # Processes
+
+    def attach_engine(self, engine: Engine) -> None:
+        """Let an engine take part; it votes CONTINUE on everything until it says otherwise."""
+
+    def detach_engine(self, engine_id: EngineId) -> None:
+        """Withdraw an engine's votes, sites and slots.  What only it held runs on."""
+
+    def join(self, engine_id: EngineId, pid: Pid) -> None:
+        """Take part in an inferior that is there already; its threads go on as they are."""
+
+    def pids(self) -> list[Pid]:
+        """Return the inferiors, oldest first."""
+
+    def is_attached(self, pid: Pid) -> bool:
+        """Tell an attached process from one that was launched."""
+
+    def launch(self, engine_id: EngineId, spec: LaunchSpec) -> Pid:
+        """Start a program; the engine gets its ``Execed`` or ``ProcessExited`` later.
+
+        Raises:
+            TargetError: It could not be started.
+        """
+
+    def seize(self, engine_id: EngineId, pid: Pid) -> None:
+        """Trace a running process, all of its threads; the engine holds it at once.
+
+        Raises:
+            TargetError: The kernel refused; the text says which rule did and what to do.
+        """
+
+    def detach(self, pid: Pid, engine_id: EngineId | None = None) -> None:
+        """Leave an inferior.  The last engine to leave ends tracing; its parked signals are delivered.
+
+        Args:
+            pid: Which.
+            engine_id: Who leaves; None ends tracing for everybody.
+        """
+
+    def kill(self, pid: Pid) -> None:
+        """Send SIGKILL; ``ProcessExited`` arrives later."""
+
+    # Threads
+
+    def threads(self, pid: Pid | None = None) -> Sequence[ThreadInfo]:
+        """Return the live threads, in order of creation, of one inferior or of all."""
+
+    def has_thread(self, tid: Tid) -> bool:
+        """Tell whether a thread is alive and traced."""
+
+    def pid_of(self, tid: Tid) -> Pid:
+        """Return the process of a thread.
+
+        Raises:
+            TraceeGone: There is no such thread.
+        """
+
+    def thread_name(self, tid: Tid) -> str | None:
+        """Return the kernel's name of a thread."""
+
+    def thread_core(self, tid: Tid) -> int | None:
+        """Return the processor a thread last ran on."""
+
+    # Running
+
+    def resume(self, engine_id: EngineId, actions: Mapping[Pid, Sequence[ThreadAction]], others: Mapping[Pid, Vote]) -> None:
+        """Replace an engine's votes.
+
+        Args:
+            engine_id: Whose.
+            actions: For each inferior, the threads named one by one.
+            others: For each inferior, the vote on all its other threads.
+        """
+
+    def hold(self, engine_id: EngineId, tids: Sequence[Tid] | None = None) -> bool:
+        """Vote STOP on threads (None: on all, those to be born included).
+
+        Returns:
+            True where every one of them is stopped already; else ``on_quiet`` comes later.
+        """
+
+    def is_quiet(self, engine_id: EngineId) -> bool:
+        """Tell whether every thread that the engine holds is stopped."""
+
+    def is_stopped(self, tid: Tid) -> bool:
+        """Tell whether a thread is in a ptrace-stop, so that its registers can be read."""
+
+    # Registers
+
+    def arch(self, pid: Pid) -> ArchSpec:
+        """Return the registers and instruction facts of an inferior."""
+
+    def read_registers(self, tid: Tid) -> bytes:
+        """Return all registers in the order of the target description."""
+
+    def write_registers(self, tid: Tid, data: bytes) -> None:
+        """Replace all registers; a shorter ``data`` leaves the rest."""
+
+    def read_register(self, tid: Tid, number: int) -> bytes:
+        """Return one register by its number in the target description."""
+
+    def write_register(self, tid: Tid, number: int, data: bytes) -> None:
+        """Replace one register."""
+
+    def expedited(self, tid: Tid) -> Sequence[tuple[int, bytes]]:
+        """Return the registers that go into every stop reply, as (number, bytes)."""
+
+    def pc(self, tid: Tid) -> Addr:
+        """Return the program counter of a stopped thread."""
+
+    # Memory
+
+    def read_memory(self, pid: Pid, address: Addr, length: int) -> bytes:
+        """Read up to ``length`` bytes; shorter where the mapping ends.  Works while the inferior runs.
+
+        No engine ever sees a trap instruction that this server put there.
+
+        Raises:
+            TargetError: EIO where not even the first byte is readable.
+        """
+
+    def write_memory(self, pid: Pid, address: Addr, data: bytes) -> None:
+        """Write all of ``data`` or nothing.  Trap instructions under it stay.
+
+        Raises:
+            TargetError: EIO where a byte is not writable.
+        """
+
+    def insert_breakpoint(self, engine_id: EngineId, pid: Pid, address: Addr, length: int, *, hardware: bool) -> None:
+        """Own a breakpoint.  To own it twice is the same as once."""
+
+    def remove_breakpoint(self, engine_id: EngineId, pid: Pid, address: Addr, length: int, *, hardware: bool) -> None:
+        """Drop a claim; one that is not held is ignored."""
+
+    def insert_watchpoint(self, engine_id: EngineId, pid: Pid, address: Addr, length: int, kind: WatchKind) -> None:
+        """Own a data stop of any length and alignment that the free debug registers cover.
+
+        Raises:
+            TargetError: ENOSPC where they do not.
+        """
+
+    def remove_watchpoint(self, engine_id: EngineId, pid: Pid, address: Addr, length: int, kind: WatchKind) -> None:
+        """Drop a claim; one that is not held is ignored."""
+
+    # Signals
+
+    def read_siginfo(self, tid: Tid) -> bytes:
+        """Return the siginfo_t of the current stop."""
+
+    def write_siginfo(self, tid: Tid, data: bytes) -> None:
+        """Replace the siginfo_t that is about to be delivered."""
+
+    def refresh_catches(self, pid: Pid) -> None:
+        """Look again at who catches which syscalls."""
+
+    # Facts about a process
+
+    def auxv(self, pid: Pid) -> bytes:
+        """Return the auxiliary vector as the kernel laid it out."""
+
+    def exec_file(self, pid: Pid) -> bytes:
+        """Return the path of the running program, as seen inside its own root."""
+
+    def sites(self, pid: Pid) -> Sequence[tuple[Addr, frozenset[EngineId]]]:
+        """Return every breakpoint site and its owners."""
+
+    def fork_events(self, engine_id: EngineId, kinds: frozenset[ForkKind]) -> None:
+        """Ask for children to be kept for this engine (``Forked``) rather than let go."""

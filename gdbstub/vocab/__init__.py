@@ -1,0 +1,1 @@
+"""Words that every layer uses.  Imports nothing of ours."""
