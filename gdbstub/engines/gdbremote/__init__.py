@@ -1,0 +1,1 @@
+"""One connection that speaks the GDB remote serial protocol, as an engine."""

@@ -1,0 +1,70 @@
+"""Files as a client reaches them through ``vFile``.
+
+Layer: target.  Implemented by: linux.hostfs.  Called by: engines.gdbremote.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from gdbstub.vocab.ids import Pid
+
+
+@dataclass(frozen=True, slots=True)
+class FileStat:
+    """What File-I/O's ``struct stat`` carries; times in seconds, sizes in bytes."""
+
+    device: int
+    inode: int
+    mode: int
+    links: int
+    uid: int
+    gid: int
+    rdev: int
+    size: int
+    block_size: int
+    blocks: int
+    atime: int
+    mtime: int
+    ctime: int
+
+
+class HostFiles(Protocol):
+    """File operations of one connection; its descriptors die with it.
+
+    Every method raises ``TargetError`` with the kernel's errno.
+    """
+
+    def set_root(self, pid: Pid | None) -> None:
+        """Resolve later paths inside a process's root and mount namespace; None: our own."""
+
+    def open(self, path: bytes, flags: int, mode: int) -> int:
+        """Open a file with Linux ``O_*`` flags; return a descriptor of this connection."""
+
+    def close(self, fd: int) -> None:
+        """Close a descriptor of this connection."""
+
+    def pread(self, fd: int, length: int, offset: int) -> bytes:
+        """Read up to ``length`` bytes at ``offset``."""
+
+    def pwrite(self, fd: int, data: bytes, offset: int) -> int:
+        """Write at ``offset``; return the bytes written."""
+
+    def fstat(self, fd: int) -> FileStat:
+        """Stat a descriptor."""
+
+    def stat(self, path: bytes) -> FileStat:
+        """Stat a path, following links."""
+
+    def lstat(self, path: bytes) -> FileStat:
+        """Stat a path itself."""
+
+    def unlink(self, path: bytes) -> None:
+        """Remove a file."""
+
+    def readlink(self, path: bytes) -> bytes:
+        """Return what a symbolic link holds."""
+
+    def close_all(self) -> None:
+        """Close every descriptor of this connection."""
