@@ -1,0 +1,1 @@
+"""Command lines to one configuration, and the wiring of the objects."""

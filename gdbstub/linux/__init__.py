@@ -1,0 +1,1 @@
+"""The kernel: ptrace calls, wait statuses, registers, memory, /proc, starting programs."""

@@ -55,11 +55,11 @@ C = TypeVar("C", bound=type[Any])
 #: First letters whose packets have names of more than one letter.
 _LONG = frozenset(b"qQvj_")
 _name_end = re.compile(rb"[:;,?]")
+#: No packet's name is longer, bytes.
+_LONGEST_NAME = 40
 
 
-def command(
-    *names: bytes, glued: bool = False, clients: str = "gdb", without: str = ""
-) -> Callable[[C], C]:
+def command(*names: bytes, glued: bool = False, clients: str = "gdb", without: str = "") -> Callable[[C], C]:
     """Enter a command class into the packet table under one or more names.
 
     Args:
@@ -110,14 +110,14 @@ def find(payload: bytes) -> tuple[Row, bytes] | None:
         if row is not None:
             # Compound families continue past a colon: the longest registered name wins.
             longer = _name_end.search(payload, end.end())
-            while longer is not None:
+            while longer is not None and longer.start() < _LONGEST_NAME:
                 deeper = _exact.get(payload[: longer.start()])
                 if deeper is not None:
                     row, end = deeper, longer
                 longer = _name_end.search(payload, longer.end())
             return row, payload[end.end() :]
         end = _name_end.search(payload, end.end())
-        if end is not None and end.start() > 40:
+        if end is not None and end.start() > _LONGEST_NAME:
             break
     for row in _glued:
         if payload.startswith(row.name):

@@ -1,0 +1,1 @@
+"""trio: listeners, one pump for each connection, access control."""

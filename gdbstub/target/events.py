@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from gdbstub.vocab.ids import Addr, EngineId, Pid, Signo, Tid
+from gdbstub.vocab.ids import Addr, Pid, Signo, Tid
 
 
 class WatchKind(Enum):
@@ -28,6 +28,18 @@ class TraceEvent:
 
     pid: Pid
     tid: Tid
+
+
+@dataclass(frozen=True, slots=True)
+class Launched(TraceEvent):
+    """A program that this server started is stopped before its first instruction.  STOP or CONTINUE."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchFailed(TraceEvent):
+    """A program could not be started.  Goes to whoever asked.  Nothing can be voted."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ Operations on a thread need it stopped and raise ``TraceeGone`` when it died.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -69,6 +69,12 @@ class Target(Protocol):
     def join(self, engine_id: EngineId, pid: Pid) -> None:
         """Take part in an inferior that is there already; its threads go on as they are."""
 
+    def joined(self, engine_id: EngineId) -> list[Pid]:
+        """Return the inferiors an engine takes part in, oldest first."""
+
+    def engines_of(self, pid: Pid) -> list[EngineId]:
+        """Return who takes part in an inferior, in order of attachment."""
+
     def pids(self) -> list[Pid]:
         """Return the inferiors, oldest first."""
 
@@ -121,9 +127,20 @@ class Target(Protocol):
     def thread_core(self, tid: Tid) -> int | None:
         """Return the processor a thread last ran on."""
 
+    def describe(self, tid: Tid) -> str:
+        """Say in one word what a thread does."""
+
+    def holders(self, tid: Tid) -> list[EngineId]:
+        """Return the engines that hold a thread."""
+
     # Running
 
-    def resume(self, engine_id: EngineId, actions: Mapping[Pid, Sequence[ThreadAction]], others: Mapping[Pid, Vote]) -> None:
+    def resume(
+        self,
+        engine_id: EngineId,
+        actions: Mapping[Pid, Sequence[ThreadAction]],
+        others: Mapping[Pid, Vote],
+    ) -> None:
         """Replace an engine's votes.
 
         Args:
@@ -132,12 +149,23 @@ class Target(Protocol):
             others: For each inferior, the vote on all its other threads.
         """
 
-    def hold(self, engine_id: EngineId, tids: Sequence[Tid] | None = None) -> bool:
-        """Vote STOP on threads (None: on all, those to be born included).
+    def amend(self, engine_id: EngineId, actions: Iterable[ThreadAction]) -> None:
+        """Change an engine's votes on single threads and leave the rest."""
 
-        Returns:
-            True where every one of them is stopped already; else ``on_quiet`` comes later.
-        """
+    def decide_signal(self, engine_id: EngineId, tid: Tid, sig: Signo) -> None:
+        """Settle what becomes of a thread's signal: deliver ``sig``; NO_SIGNAL drops what was reported."""
+
+    def any_resumed(self, engine_id: EngineId) -> bool:
+        """Tell whether an engine has a live thread that it does not hold."""
+
+    def vote_of(self, engine_id: EngineId, tid: Tid) -> Vote:
+        """Return an engine's vote on a thread."""
+
+    def hold_all(self, engine_id: EngineId) -> None:
+        """Vote STOP on all threads, those to be born included; ``on_quiet`` says when all stand."""
+
+    def hold(self, engine_id: EngineId, tids: Iterable[Tid]) -> None:
+        """Vote STOP on some threads; each that was not stopped gives one ``Interrupted``."""
 
     def is_quiet(self, engine_id: EngineId) -> bool:
         """Tell whether every thread that the engine holds is stopped."""
@@ -221,8 +249,21 @@ class Target(Protocol):
     def exec_file(self, pid: Pid) -> bytes:
         """Return the path of the running program, as seen inside its own root."""
 
+    def libraries(self, pid: Pid, *, start: int | None, prev: int | None, lmid: int | None) -> bytes:
+        """Return the list of shared libraries as gdb's XML document."""
+
+    def osdata(self, annex: str) -> bytes:
+        """Return one of the tables of ``info os`` as XML.
+
+        Raises:
+            TargetError: There is no such table.
+        """
+
     def sites(self, pid: Pid) -> Sequence[tuple[Addr, frozenset[EngineId]]]:
         """Return every breakpoint site and its owners."""
+
+    def has_site(self, pid: Pid, address: Addr, engine_id: EngineId) -> bool:
+        """Tell whether an engine owns a software breakpoint at an address."""
 
     def fork_events(self, engine_id: EngineId, kinds: frozenset[ForkKind]) -> None:
         """Ask for children to be kept for this engine (``Forked``) rather than let go."""

@@ -1,0 +1,18 @@
+"""Handlers: one file for each family of packets, mirroring ``rsp.commands``."""
+
+
+def load() -> None:
+    """Import every family, which enters its handlers."""
+    from gdbstub.engines.gdbremote.handlers import (  # noqa: F401  (imported for their registration)
+        breakpoints,
+        features,
+        hostio,
+        lifecycle,
+        memory,
+        registers,
+        resume,
+        signals,
+        startup,
+        threads,
+        xfer,
+    )

@@ -1,0 +1,49 @@
+"""What a command line asks for, whichever tool's spelling it used.
+
+Layer: cli.  Made by: gdbserver (the command line), lldbserver.  Read by: main.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gdbstub.server.settings import OnDisconnect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """One run of the server."""
+
+    #: Where to listen, as written; ``server.address.parse_comm`` reads it.
+    comm: str | None = None
+    #: The program and its arguments; empty with ``--attach`` and a bare ``--multi``.
+    program: list[str] = field(default_factory=list)
+    attach_pid: int | None = None
+    multi: bool = False
+    once: bool = False
+    #: The words between ``--wrapper`` and ``--``; the shell reads them as they are.
+    wrapper: list[str] = field(default_factory=list)
+    disable_randomization: bool = True
+    startup_with_shell: bool = True
+    escape_args: bool = True
+    #: Members of ``PACKETS``; the group ``threads`` is already replaced by what it stands for.
+    disabled_packets: frozenset[str] = frozenset()
+    debug_threads: bool = False
+    debug_remote: bool = False
+    debug_event_loop: bool = False
+    #: ``{"timestamp"}`` or nothing.
+    debug_format: frozenset[str] = frozenset()
+    debug_file: str | None = None
+    ready_fd: int | None = None
+    ready_file: str | None = None
+    allow_any_user: bool = False
+    on_disconnect: OnDisconnect = OnDisconnect.KEEP
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A command line that is answered with text: what goes where, and the exit status."""
+
+    stdout: str = ""
+    stderr: str = ""
+    status: int = 0

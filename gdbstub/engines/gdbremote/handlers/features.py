@@ -1,0 +1,52 @@
+"""Handlers of ``qSupported QStartNoAckMode QNonStop ! qRcmd``.
+
+Layer: engines.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gdbstub.engines.gdbremote import monitor
+from gdbstub.engines.gdbremote.dispatch import handles
+from gdbstub.engines.gdbremote.features import negotiate
+from gdbstub.rsp.commands.features import ExtendedMode, MonitorCommand, NonStop, StartNoAckMode, Supported
+from gdbstub.rsp.replies import OK, Reply
+
+if TYPE_CHECKING:
+    from gdbstub.engines.gdbremote.session import Session
+
+
+@handles(Supported)
+def supported(session: Session, cmd: Supported) -> Reply:
+    """Take in what the client can and answer with what we can."""
+    answer = negotiate(session.features, cmd.features)
+    session.announced()
+    return answer
+
+
+@handles(StartNoAckMode)
+def start_no_ack_mode(session: Session, cmd: StartNoAckMode) -> Reply:
+    """Stop acknowledging after this reply."""
+    session.end_acks()
+    return OK
+
+
+@handles(NonStop)
+def non_stop(session: Session, cmd: NonStop) -> Reply:
+    """Choose the mode; changing it while threads run holds or lets go nothing by itself."""
+    session.nonstop = cmd.on
+    return OK
+
+
+@handles(ExtendedMode)
+def extended_mode(session: Session, cmd: ExtendedMode) -> Reply:
+    """Serve on after the program's end."""
+    session.extended = True
+    return OK
+
+
+@handles(MonitorCommand)
+def monitor_command(session: Session, cmd: MonitorCommand) -> Reply:
+    """Run a monitor command."""
+    return monitor.run(session, cmd.line)

@@ -1,0 +1,187 @@
+"""Handlers of ``? D k vKill vRun vAttach R``.
+
+Layer: engines.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gdbstub.engines.gdbremote.dispatch import handles
+from gdbstub.engines.gdbremote.stops import stop_reply
+from gdbstub.rsp.commands.lifecycle import Attach, Detach, Kill, KillAll, Restart, Run, WhyStopped
+from gdbstub.rsp.replies import EMPTY, LATER, OK, Reply
+from gdbstub.target.engine import Vote
+from gdbstub.target.events import Interrupted
+from gdbstub.vocab.errors import PacketError, StubError, TargetError
+from gdbstub.vocab.ids import NO_SIGNAL, Pid, Tid
+from gdbstub.vocab.signals import GDB_SIGNAL_0, GDB_SIGNAL_TRAP
+
+if TYPE_CHECKING:
+    from gdbstub.engines.gdbremote.session import Session
+
+
+@handles(WhyStopped)
+def why_stopped(session: Session, cmd: WhyStopped) -> Reply:
+    """Stop everything and say why it stands."""
+    from gdbstub.engines.gdbremote.session import Awaiting
+
+    if session.awaiting is not Awaiting.NOTHING and not session.nonstop:
+        raise PacketError("the target is running")
+    if not session.pids():
+        return OK if session.nonstop else b"W00"
+    if session.nonstop:
+        return _all_stops(session)
+    session.awaiting = Awaiting.QUERY
+    session.target.hold_all(session.engine_id)
+    return LATER
+
+
+def _all_stops(session: Session) -> Reply:
+    """Start the sequence of stop replies, one for each thread that this client holds."""
+    replies: list[bytes] = []
+    for pid in session.pids():
+        last = session.host.last_stop(pid)
+        for thread in session.target.threads(pid):
+            held = session.target.vote_of(session.engine_id, thread.tid) is Vote.STOP
+            if held and session.target.is_stopped(thread.tid):
+                if last is not None and last.tid == thread.tid:
+                    replies.append(stop_reply(session, last))
+                else:
+                    sig = GDB_SIGNAL_0 if session.target.is_attached(pid) else GDB_SIGNAL_TRAP
+                    replies.append(stop_reply(session, Interrupted(pid, thread.tid), sig))
+    session.requeue_notifications(replies)
+    return replies[0] if replies else OK
+
+
+@handles(Detach)
+def detach(session: Session, cmd: Detach) -> Reply:
+    """Leave one process, or all of them."""
+    pids = [cmd.pid] if cmd.pid is not None else session.pids()
+    if not pids:
+        raise TargetError(errno.ESRCH, "no process")
+    for pid in pids:
+        leave(session, pid)
+    return OK
+
+
+def leave(session: Session, pid: Pid) -> None:
+    """Leave one process; the last client to leave ends its tracing."""
+    if pid not in session.pids():
+        raise TargetError(errno.ESRCH, f"process {pid} is not yours")
+    for tid in list(session.signalled):
+        if session.target.has_thread(tid) and session.target.pid_of(tid) == pid:
+            if not session.may_deliver(tid):
+                session.target.decide_signal(session.engine_id, tid, NO_SIGNAL)
+            session.signalled.discard(tid)
+    for tid in [tid for tid, event in session.pending.items() if event.pid == pid]:
+        del session.pending[tid]
+    session.catches_by_pid.pop(pid, None)
+    if session.others_on(pid):
+        session.target.detach(pid, session.engine_id)
+    else:
+        session.host.say(f"Detaching from process {pid}")
+        session.host.detached(pid, launched=not session.target.is_attached(pid))
+        session.target.detach(pid)
+    if session.general and not session.target.has_thread(session.general):
+        session.general = Tid(0)
+
+
+@handles(KillAll)
+def kill_all(session: Session, cmd: KillAll) -> Reply:
+    """Kill everything this client debugs; without extended mode the server ends too."""
+    session.host.say("Killing all inferiors")
+    for pid in session.pids():
+        session.killing.add(pid)
+        session.target.kill(pid)
+    if session.host.ends_with_k() or not session.extended:
+        session.host.end("k")
+    return LATER
+
+
+@handles(Kill)
+def kill(session: Session, cmd: Kill) -> Reply:
+    """Kill one process and answer when it is dead."""
+    from gdbstub.engines.gdbremote.session import Awaiting
+
+    if cmd.pid not in session.pids():
+        raise TargetError(errno.ESRCH, f"process {cmd.pid} is not yours")
+    session.killing.add(cmd.pid)
+    session.awaiting = Awaiting.KILL
+    session.target.kill(cmd.pid)
+    return LATER
+
+
+@handles(Run)
+def run(session: Session, cmd: Run) -> Reply:
+    """Start a program."""
+    last = session.last_program
+    if cmd.program:
+        argv = [cmd.program, *cmd.arguments]
+    elif last:
+        argv = [last[0], *cmd.arguments] if cmd.arguments else list(last)
+    else:
+        raise TargetError(errno.EINVAL, "no program given: set remote exec-file FILE")
+    return start(session, argv)
+
+
+def start(session: Session, argv: list[str]) -> Reply:
+    """Start a command line with what the client chose for it."""
+    from gdbstub.engines.gdbremote.session import Awaiting
+
+    session.remember_program(argv)
+    environment = dict(os.environ)
+    for name, value in session.environment_changes.items():
+        if value is None:
+            environment.pop(name, None)
+        else:
+            environment[name] = value
+    session.launch_spec = replace(session.launch_spec, argv=argv, environment=environment)
+    session.awaiting = Awaiting.LAUNCH
+    session.general = Tid(0)
+    try:
+        pid = session.target.launch(session.engine_id, session.launch_spec)
+    except StubError:
+        session.awaiting = Awaiting.NOTHING
+        raise
+    session.starting = pid
+    return LATER
+
+
+@handles(Attach)
+def attach(session: Session, cmd: Attach) -> Reply:
+    """Attach to a process; one that this server traces already is shared."""
+    from gdbstub.engines.gdbremote.session import Awaiting
+
+    if cmd.pid in session.pids():
+        raise TargetError(errno.EBUSY, f"process {cmd.pid} is attached already")
+    if cmd.pid in session.target.pids():
+        session.join(cmd.pid)
+    else:
+        session.target.seize(session.engine_id, cmd.pid)
+        session.host.attached(cmd.pid)
+    session.attaching = cmd.pid
+    session.general = Tid(0)
+    if session.nonstop:
+        session.stop_threads([each.tid for each in session.target.threads(cmd.pid)])
+        return OK
+    session.awaiting = Awaiting.ATTACH
+    session.target.hold_all(session.engine_id)
+    return LATER
+
+
+@handles(Restart)
+def restart(session: Session, cmd: Restart) -> Reply:
+    """Kill what runs and start the last program anew."""
+    argv = list(session.last_program)
+    if not session.extended or not argv:
+        return EMPTY
+    for pid in session.pids():
+        session.killing.add(pid)
+        session.target.kill(pid)
+    start(session, argv)
+    session.restarting = True
+    return LATER

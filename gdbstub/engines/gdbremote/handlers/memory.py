@@ -1,0 +1,49 @@
+"""Handlers of ``m M x X``.
+
+Layer: engines.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gdbstub.engines.gdbremote.dispatch import handles
+from gdbstub.rsp.commands.memory import ReadBinary, ReadMemory, WriteBinary, WriteMemory
+from gdbstub.rsp.hexcodec import escape
+from gdbstub.rsp.replies import OK, Reply
+
+if TYPE_CHECKING:
+    from gdbstub.engines.gdbremote.session import Session
+
+
+@handles(ReadMemory)
+def read_memory(session: Session, cmd: ReadMemory) -> Reply:
+    """Answer in hex; shorter where the mapping ends."""
+    length = min(cmd.length, session.packet_size // 2 - 8)
+    return session.target.read_memory(session.process(), cmd.address, length).hex().encode()
+
+
+@handles(ReadBinary)
+def read_binary(session: Session, cmd: ReadBinary) -> Reply:
+    """Answer ``b`` and escaped bytes; shorter where the mapping ends or the packet does."""
+    limit = session.packet_size - 16
+    data = session.target.read_memory(session.process(), cmd.address, min(cmd.length, limit))
+    body = escape(data)
+    while len(body) > limit:
+        data = data[: len(data) * limit // len(body)]
+        body = escape(data)
+    return b"b" + body
+
+
+@handles(WriteMemory)
+def write_memory(session: Session, cmd: WriteMemory) -> Reply:
+    """Write all or nothing."""
+    session.target.write_memory(session.process(), cmd.address, cmd.data)
+    return OK
+
+
+@handles(WriteBinary)
+def write_binary(session: Session, cmd: WriteBinary) -> Reply:
+    """Write all or nothing; no bytes at all is gdb's probe for this packet."""
+    session.target.write_memory(session.process(), cmd.address, cmd.data)
+    return OK

@@ -1,0 +1,240 @@
+"""Handlers of ``c C s S vCont vCtrlC vStopped``.
+
+Layer: engines.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gdbstub.engines.gdbremote.dispatch import handles
+from gdbstub.rsp.commands.resume import (
+    Action,
+    Continue,
+    ContinueSignal,
+    CtrlC,
+    Step,
+    StepSignal,
+    Stopped,
+    VCont,
+    VContQuery,
+)
+from gdbstub.rsp.replies import EMPTY, LATER, OK, Reply
+from gdbstub.target.engine import Vote
+from gdbstub.target.ops import ThreadAction
+from gdbstub.vocab.errors import PacketError, TargetError
+from gdbstub.vocab.ids import ALL, ANY, NO_SIGNAL, Pid, Signo, ThreadSpec, Tid
+from gdbstub.vocab.signals import from_gdb
+
+if TYPE_CHECKING:
+    from gdbstub.engines.gdbremote.session import Session
+
+_VOTE = {"c": Vote.CONTINUE, "s": Vote.STEP, "r": Vote.STEP, "t": Vote.STOP}
+
+
+def _signal(number: int | None) -> Signo:
+    if not number:
+        return NO_SIGNAL
+    sig = from_gdb(number)
+    if sig is None:
+        raise PacketError(f"Linux has no signal {number:#x} of GDB's numbering")
+    return sig
+
+
+class _Plan:
+    """What one vCont means for each process."""
+
+    def __init__(self, session: Session, actions: tuple[Action, ...]) -> None:
+        self.named: dict[Pid, dict[Tid, ThreadAction]] = {}
+        self.others: dict[Pid, Vote] = {}
+        #: Threads whose signal the client has decided, NO_SIGNAL included.
+        self.signals: dict[Tid, Signo] = {}
+        current = Tid(0)
+        for pid in session.pids():
+            named = self.named.setdefault(pid, {})
+            default: Action | None = None
+            for action in actions:
+                spec = action.threads
+                if spec is not None and spec.pid not in (None, ALL, ANY) and spec.pid != pid:
+                    continue
+                if spec is None or spec.tid == ALL or (spec.pid is not None and spec.tid == ANY):
+                    default = action
+                    break
+                tid = Tid(spec.tid) if spec.tid != ANY else session.thread()
+                if tid not in named and session.target.has_thread(tid) and session.target.pid_of(tid) == pid:
+                    sig = _signal(action.signal)
+                    named[tid] = ThreadAction(tid, _VOTE[action.kind], sig, action.range)
+                    self.signals[tid] = sig
+            self.others[pid] = Vote.STOP
+            if default is None:
+                continue
+            vote = _VOTE[default.kind]
+            if vote is Vote.STEP or default.signal:
+                # A step or a signal for everybody: name them, so that each has its own.
+                current = current or session.thread()
+                for thread in session.target.threads(pid):
+                    if thread.tid not in named:
+                        sig = _signal(default.signal) if thread.tid == current else NO_SIGNAL
+                        named[thread.tid] = ThreadAction(thread.tid, vote, sig, default.range)
+                        self.signals[thread.tid] = sig
+                vote = Vote.CONTINUE
+            self.others[pid] = vote
+
+    def moving(self, session: Session) -> list[Tid]:
+        """Return the threads that are to run."""
+        tids: list[Tid] = []
+        for pid, others in self.others.items():
+            named = self.named[pid]
+            tids += [tid for tid, action in named.items() if action.vote is not Vote.STOP]
+            if others is not Vote.STOP:
+                tids += [tid for tid, event in session.pending.items() if tid not in named and event.pid == pid]
+                tids += [tid for tid in session.signalled if tid not in named]
+        return tids
+
+
+def _resume(session: Session, actions: tuple[Action, ...]) -> Reply:
+    from gdbstub.engines.gdbremote.session import Awaiting, require_stopped
+
+    require_stopped(session)
+    if not session.pids():
+        raise TargetError(3, "no process")
+    plan = _Plan(session, actions)
+    if any(action.vote is Vote.STOP for named in plan.named.values() for action in named.values()):
+        raise PacketError("vCont;t needs non-stop")
+    session.awaiting = Awaiting.STOP
+    session.chosen = None
+    moving = plan.moving(session)
+    for tid in [*plan.signals, *(tid for tid in session.signalled if tid in moving)]:
+        if not session.is_pending_signal(tid):
+            sig = plan.signals.get(tid, NO_SIGNAL)
+            if sig or tid in session.signalled:
+                session.target.decide_signal(session.engine_id, tid, sig)
+                session.signalled.discard(tid)
+    if session.exits:
+        session.chosen = session.exits.popleft()
+    elif session.pending:
+        votes = {tid: action.vote for named in plan.named.values() for tid, action in named.items()}
+        session.chosen = session.pending_for(moving, votes)
+    if session.chosen is not None:
+        session.target.hold_all(session.engine_id)
+        return LATER
+    for pid in plan.others:
+        session.host.note_stop(pid, None)
+    actions_by_pid = {pid: tuple(named.values()) for pid, named in plan.named.items()}
+    session.target.resume(session.engine_id, actions_by_pid, plan.others)
+    return LATER
+
+
+def _resume_nonstop(session: Session, actions: tuple[Action, ...]) -> Reply:
+    plan = _Plan(session, actions)
+    hold: list[Tid] = []
+    amend: list[ThreadAction] = []
+    for pid, named in plan.named.items():
+        others = plan.others[pid]
+        explicit_stop = any(action.kind == "t" and _covers(action, pid) for action in actions)
+        every = list(named.values())
+        if others is not Vote.STOP or explicit_stop:
+            every += [
+                ThreadAction(thread.tid, others) for thread in session.target.threads(pid) if thread.tid not in named
+            ]
+        for action in every:
+            if action.vote is Vote.STOP:
+                if not session.target.is_stopped(action.tid) or not _held(session, action.tid):
+                    hold.append(action.tid)
+                continue
+            sig = plan.signals.get(action.tid, NO_SIGNAL)
+            if sig or action.tid in session.signalled:
+                session.target.decide_signal(session.engine_id, action.tid, sig)
+                session.signalled.discard(action.tid)
+            amend.append(action)
+        if others is not Vote.STOP:
+            session.host.note_stop(pid, None)
+    if amend:
+        session.target.amend(session.engine_id, amend)
+    if hold:
+        session.stop_threads(hold)
+    return OK
+
+
+def _covers(action: Action, pid: Pid) -> bool:
+    spec = action.threads
+    return spec is None or (spec.pid in (None, ALL, ANY, pid) and spec.tid <= 0)
+
+
+def _held(session: Session, tid: Tid) -> bool:
+    return session.target.vote_of(session.engine_id, tid) is Vote.STOP
+
+
+@handles(VContQuery)
+def vcont_query(session: Session, cmd: VContQuery) -> Reply:
+    """Name the actions."""
+    if "vCont" in session.disabled:
+        return EMPTY
+    return b"vCont;c;C;s;S;t" if "vConts" in session.disabled else b"vCont;c;C;s;S;t;r"
+
+
+@handles(VCont)
+def vcont(session: Session, cmd: VCont) -> Reply:
+    """Resume threads."""
+    if "vCont" in session.disabled:
+        return EMPTY
+    return _resume_nonstop(session, cmd.actions) if session.nonstop else _resume(session, cmd.actions)
+
+
+def _legacy(session: Session, kind: str, cmd: Continue | ContinueSignal | Step | StepSignal) -> Reply:
+    if cmd.address is not None:
+        tid = session.thread()
+        arch = session.target.arch(session.target.pid_of(tid))
+        session.target.write_register(tid, arch.pc, cmd.address.to_bytes(8, "little")[: arch.pointer_size])
+    spec = session.resuming
+    if spec.tid <= 0:
+        if kind == "c" and cmd.signal is None:
+            return _run(session, (Action("c", None, None, None),))
+        tid = session.thread()
+        spec = ThreadSpec(session.target.pid_of(tid), tid)
+    elif not session.target.has_thread(Tid(spec.tid)):
+        spec = ThreadSpec(None, session.thread())
+    first = Action(kind, cmd.signal, None, spec)
+    # ``c`` lets the other threads run too; so does a step, as gdbserver has it.
+    return _run(session, (first, Action("c", None, None, None)))
+
+
+def _run(session: Session, actions: tuple[Action, ...]) -> Reply:
+    return _resume_nonstop(session, actions) if session.nonstop else _resume(session, actions)
+
+
+@handles(Continue)
+def continue_(session: Session, cmd: Continue) -> Reply:
+    """Resume."""
+    return _legacy(session, "c", cmd)
+
+
+@handles(ContinueSignal)
+def continue_signal(session: Session, cmd: ContinueSignal) -> Reply:
+    """Resume with a signal."""
+    return _legacy(session, "c", cmd)
+
+
+@handles(Step)
+def step(session: Session, cmd: Step) -> Reply:
+    """Step."""
+    return _legacy(session, "s", cmd)
+
+
+@handles(StepSignal)
+def step_signal(session: Session, cmd: StepSignal) -> Reply:
+    """Step with a signal."""
+    return _legacy(session, "s", cmd)
+
+
+@handles(CtrlC)
+def ctrl_c(session: Session, cmd: CtrlC) -> Reply:
+    """Interrupt."""
+    session.interrupt()
+    return OK
+
+
+@handles(Stopped)
+def stopped(session: Session, cmd: Stopped) -> Reply:
+    """Give the next stop of the queue."""
+    return session.next_notification()

@@ -1,0 +1,65 @@
+"""What a session needs of the server around it.
+
+Layer: engines.  Implemented by: server.keeper.  Used by: session, handlers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gdbstub.target.events import TraceEvent
+from gdbstub.target.ops import LaunchSpec
+from gdbstub.vocab.ids import EngineId, Pid
+
+
+@dataclass(slots=True)
+class SessionDefaults:
+    """What the command line decided for every session."""
+
+    #: Packets that get the empty reply, by name (``--disable-packet``).
+    disabled: frozenset[str] = frozenset()
+    #: How programs are started until a client says otherwise.
+    launch: LaunchSpec = field(default_factory=lambda: LaunchSpec([]))
+
+
+class Host(Protocol):
+    """The server, as a session sees it."""
+
+    @property
+    def keeper_id(self) -> EngineId:
+        """The engine that stands for the server itself."""
+
+    def say(self, text: str) -> None:
+        """Print one of the messages that tools parse."""
+
+    def joined(self, engine_id: EngineId, pid: Pid) -> bool:
+        """Hand an inferior to a client that has just come; tell whether it stands still."""
+
+    def note_stop(self, pid: Pid, event: TraceEvent | None) -> None:
+        """Remember why a process stands still, for a later client; None: it runs."""
+
+    def last_stop(self, pid: Pid) -> TraceEvent | None:
+        """Return why a process stands still, as it was last reported."""
+
+    def created(self, pid: Pid, program: str) -> None:
+        """Learn that a program has started."""
+
+    def attached(self, pid: Pid) -> None:
+        """Learn that a process is traced now."""
+
+    def detached(self, pid: Pid, *, launched: bool) -> None:
+        """Learn that a process is no longer traced: for one that was launched, the server stays until it ends."""
+
+    def clients(self) -> Sequence[str]:
+        """Describe each client in one line."""
+
+    def set_debug(self, kind: str, on: bool) -> bool:
+        """Switch a kind of debug output; tell whether there is such a kind."""
+
+    def ends_with_k(self) -> bool:
+        """Tell whether ``k`` ends the server."""
+
+    def end(self, reason: str) -> None:
+        """End the server once the replies are sent: programs are killed, attached processes let go."""

@@ -1,0 +1,106 @@
+"""Monitor commands: what ``monitor NAME`` does in gdb.
+
+Layer: engines.  Used by: handlers.features.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from gdbstub.engines.gdbremote.stops import console
+from gdbstub.rsp.replies import OK, Reply
+
+if TYPE_CHECKING:
+    from gdbstub.engines.gdbremote.session import Session
+
+Action = Callable[["Session", list[str]], Iterator[str]]
+
+
+class _Command(NamedTuple):
+    usage: str
+    help: str
+    action: Action
+
+
+_commands: dict[str, _Command] = {}
+
+
+def monitor(usage: str, text: str) -> Callable[[Action], Action]:
+    """Enter a monitor command: its words as typed, and one line of help."""
+
+    def enter(action: Action) -> Action:
+        name = " ".join(word for word in usage.split() if word.islower() and "|" not in word)
+        _commands[name] = _Command(usage, text, action)
+        return action
+
+    return enter
+
+
+def run(session: Session, line: str) -> Reply:
+    """Run a command line; its output becomes console packets, the reply is OK or an error."""
+    words = line.split()
+    for count in range(min(2, len(words)), 0, -1):
+        command = _commands.get(" ".join(words[:count]))
+        if command is not None:
+            for text in command.action(session, words[count:]):
+                session.send(console(text + "\n"))
+            return OK
+    near = difflib.get_close_matches(" ".join(words), _commands, 3, 0.5) if words else []
+    hint = f"  Did you mean: {', '.join(near)}?" if near else ""
+    session.send(console(f"Unknown monitor command.{hint}\nmonitor help lists them all.\n\n"))
+    return b"E.unknown monitor command" if session.features.error_texts else b"E01"
+
+
+@monitor("help", "List the monitor commands.")
+def _help(session: Session, words: list[str]) -> Iterator[str]:
+    yield "The following monitor commands are supported:"
+    for command in sorted(_commands.values()):
+        yield f"  {command.usage}\n    {command.help}"
+
+
+@monitor("exit", "End the server: programs are killed, attached processes let go.")
+def _exit(session: Session, words: list[str]) -> Iterator[str]:
+    session.host.end("monitor exit")
+    return iter(())
+
+
+@monitor("threads", "List the threads, what each does and who holds it.")
+def _threads(session: Session, words: list[str]) -> Iterator[str]:
+    for thread in session.target.threads():
+        name = session.target.thread_name(thread.tid) or ""
+        holders = ", ".join(f"client {each}" for each in session.target.holders(thread.tid))
+        held = f"  held by {holders}" if holders else ""
+        yield f"{thread.pid}.{thread.tid}  {name:16}  {session.target.describe(thread.tid)}{held}"
+
+
+@monitor("sites", "List the breakpoint sites and their owners.")
+def _sites(session: Session, words: list[str]) -> Iterator[str]:
+    for pid in session.target.pids():
+        for address, owners in session.target.sites(pid):
+            yield f"{pid}  {address:#x}  {', '.join(f'client {each}' for each in sorted(owners))}"
+
+
+@monitor("clients", "List who is connected.")
+def _clients(session: Session, words: list[str]) -> Iterator[str]:
+    yield from session.host.clients()
+
+
+def _switch(session: Session, kind: str, words: list[str]) -> Iterator[str]:
+    if words not in (["0"], ["1"]):
+        yield f"0 or 1 expected: set {kind} 1"
+        return
+    on = words == ["1"]
+    session.host.set_debug(kind, on)
+    yield f"{'Debug' if kind == 'debug' else 'Protocol debug'} output {'enabled' if on else 'disabled'}."
+
+
+@monitor("set debug 0|1", "Switch the tracer's debug output.")
+def _set_debug(session: Session, words: list[str]) -> Iterator[str]:
+    yield from _switch(session, "debug", words)
+
+
+@monitor("set remote-debug 0|1", "Switch the log of packets.")
+def _set_remote_debug(session: Session, words: list[str]) -> Iterator[str]:
+    yield from _switch(session, "remote-debug", words)

@@ -1,0 +1,83 @@
+"""Wait statuses: the one door to ``waitpid``, and what a raw status says.
+
+Layer: linux.  Used by: tracer.
+
+All waits go through ``reap``: it asks for any child, never for one, so that no
+status is missed and none is starved, and never for continued children, which
+would steal the real parent's notification.
+Source: waitpid(2), ptrace(2) "Stopped states", include/linux/wait.h.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from enum import Enum
+from typing import NamedTuple
+
+from gdbstub.linux.constants import PTRACE_EVENT_STOP, SYSGOOD, WALL
+from gdbstub.vocab.ids import Signo, Tid
+
+_FLAGS = os.WNOHANG | WALL
+_waitpid = os.waitpid
+
+
+class StatusKind(Enum):
+    """The kinds of wait status a seized thread can have."""
+
+    EXITED = "exited"
+    KILLED = "killed by a signal"
+    SIGNAL_STOP = "signal-delivery-stop"
+    SYSCALL_STOP = "syscall-stop"
+    EVENT_STOP = "PTRACE_EVENT stop"
+    GROUP_STOP = "group-stop"
+    INTERRUPT_STOP = "interrupt-stop"
+
+
+class WaitStatus(NamedTuple):
+    """One wait status, typed.
+
+    ``detail`` is the exit code, the signal, or the PTRACE_EVENT number.
+    """
+
+    kind: StatusKind
+    detail: int
+
+
+def decode(raw: int) -> WaitStatus:
+    """Type a raw status of a thread under PTRACE_SEIZE with PTRACE_O_TRACESYSGOOD."""
+    low = raw & 0xFF
+    if low == 0x7F:
+        sig = (raw >> 8) & 0xFF
+        event = raw >> 16
+        if event == 0:
+            if sig == signal.SIGTRAP | SYSGOOD:
+                return WaitStatus(StatusKind.SYSCALL_STOP, sig)
+            return WaitStatus(StatusKind.SIGNAL_STOP, sig)
+        if event == PTRACE_EVENT_STOP:
+            if sig == signal.SIGTRAP:
+                return WaitStatus(StatusKind.INTERRUPT_STOP, sig)
+            return WaitStatus(StatusKind.GROUP_STOP, sig)
+        return WaitStatus(StatusKind.EVENT_STOP, event)
+    if low & 0x7F:
+        return WaitStatus(StatusKind.KILLED, low & 0x7F)
+    return WaitStatus(StatusKind.EXITED, (raw >> 8) & 0xFF)
+
+
+def is_stop(raw: int) -> bool:
+    """Tell a stop from an end."""
+    return raw & 0xFF == 0x7F
+
+
+def reap() -> tuple[Tid, int] | None:
+    """Take one wait status if there is one; None where there is none or no child at all."""
+    try:
+        tid, raw = _waitpid(-1, _FLAGS)
+    except ChildProcessError:
+        return None
+    return (Tid(tid), raw) if tid else None
+
+
+def signal_of(kind_detail: int) -> Signo:
+    """Type the signal number in a status's detail."""
+    return Signo(kind_detail)

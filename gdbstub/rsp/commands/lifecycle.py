@@ -1,0 +1,97 @@
+"""Packets about whole processes: ``? D k vKill vRun vAttach R``.
+
+Layer: rsp.  Spec: GDB manual, "Packets".
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gdbstub.rsp.hexcodec import parse_number, parse_text
+from gdbstub.rsp.registry import command
+from gdbstub.vocab.errors import PacketError
+from gdbstub.vocab.ids import Pid
+
+
+@command(b"?", clients="gdb, lldb", without="cannot connect")
+class WhyStopped(NamedTuple):
+    """Ask why the process is stopped; stops it if it runs."""
+
+    @classmethod
+    def parse(cls, args: bytes) -> WhyStopped:
+        """Parse nothing."""
+        return cls()
+
+
+@command(b"D", clients="gdb, lldb", without="cannot detach")
+class Detach(NamedTuple):
+    """Let a process go."""
+
+    pid: Pid | None
+
+    @classmethod
+    def parse(cls, args: bytes) -> Detach:
+        """Parse ``[;PID]``."""
+        if not args:
+            return cls(None)
+        if args[:1] != b";":
+            raise PacketError(f"D;PID expected: D{args[:20]!r}")
+        return cls(Pid(parse_number(args[1:])))
+
+
+@command(b"k", clients="gdb, lldb", without="cannot kill")
+class KillAll(NamedTuple):
+    """Kill every process; there is no reply."""
+
+    @classmethod
+    def parse(cls, args: bytes) -> KillAll:
+        """Parse nothing."""
+        return cls()
+
+
+@command(b"vKill", clients="gdb, lldb", without="uses k")
+class Kill(NamedTuple):
+    """Kill a process."""
+
+    pid: Pid
+
+    @classmethod
+    def parse(cls, args: bytes) -> Kill:
+        """Parse a pid."""
+        return cls(Pid(parse_number(args)))
+
+
+@command(b"vRun", clients="gdb extended-remote", without="cannot run a program")
+class Run(NamedTuple):
+    """Start a program; an empty name means the last one."""
+
+    program: str
+    arguments: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, args: bytes) -> Run:
+        """Parse ``PROGRAM[;ARGUMENT...]``, each in hex."""
+        program, *arguments = (parse_text(each) for each in args.split(b";"))
+        return cls(program, tuple(arguments))
+
+
+@command(b"vAttach", clients="gdb extended-remote, lldb", without="cannot attach")
+class Attach(NamedTuple):
+    """Attach to a process."""
+
+    pid: Pid
+
+    @classmethod
+    def parse(cls, args: bytes) -> Attach:
+        """Parse a pid."""
+        return cls(Pid(parse_number(args)))
+
+
+@command(b"R", clients="gdb before vRun")
+class Restart(NamedTuple):
+    """Start the program anew; there is no reply."""
+
+    @classmethod
+    def parse(cls, args: bytes) -> Restart:
+        """Parse and ignore an old argument."""
+        return cls()

@@ -1,0 +1,169 @@
+"""Framing: bytes from a client to packets, payloads to bytes for a client.
+
+Layer: rsp.  Used by: engines.gdbremote.session, tests.
+Spec: GDB manual, "Remote Protocol", "Overview" and "Packet Acknowledgment".
+
+The framer never raises on input: what is no packet is skipped, a wrong checksum
+is reported as ``BadPacket`` for a nack, and a packet that grows past the limit
+is dropped whole.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+_BIG = 4096
+_STRIDE = 1 << 15
+#: Every third byte of a number of _STRIDE * 3 bits' worth of bytes.
+_LANES = int.from_bytes(b"\xff\x00\x00" * (_STRIDE // 3 + 1), "little")
+
+
+def checksum(data: bytes) -> int:
+    """Return the sum of all bytes modulo 256.
+
+    For large data the bytes are added as 24-bit lanes of one big integer: the
+    lanes' sum is the number modulo 2**24 - 1, exact while it stays below that.
+    """
+    if len(data) < _BIG:
+        return sum(data) & 0xFF
+    total = 0
+    for start in range(0, len(data), _STRIDE):
+        number = int.from_bytes(data[start : start + _STRIDE], "little")
+        lanes = (number & _LANES) + ((number >> 8) & _LANES) + ((number >> 16) & _LANES)
+        total += lanes % 0xFFFFFF
+    return total & 0xFF
+
+
+class Signal(Enum):
+    """What a client may send that is no packet."""
+
+    ACK = "+"
+    NACK = "-"
+    INTERRUPT = "\x03"
+
+
+class BadPacket:
+    """A packet whose checksum is wrong: to be sent again."""
+
+    __slots__ = ("payload",)
+
+    def __init__(self, payload: bytes) -> None:
+        self.payload = payload
+
+
+Item = bytes | Signal | BadPacket
+
+_SIGNALS = {0x2B: Signal.ACK, 0x2D: Signal.NACK, 0x03: Signal.INTERRUPT}
+_interesting = re.compile(rb"[$+\-\x03]")
+_HEX = frozenset(b"0123456789abcdefABCDEF")
+
+
+class Framer:
+    """Collects bytes and gives out items.
+
+    Args:
+        limit: The longest payload, bytes; longer ones are dropped.
+    """
+
+    def __init__(self, limit: int = 1 << 20) -> None:
+        self._buffer = b""
+        self._limit = limit
+        #: Inside a packet that is too long: skip to its end.
+        self._skipping = False
+
+    def feed(self, data: bytes) -> list[Item]:
+        """Take bytes as they came and return what is complete."""
+        # The common case: one whole packet and nothing else.
+        if (
+            not self._buffer
+            and data[:1] == b"$"
+            and data[-3:-2] == b"#"
+            and data.count(b"#") == 1
+            and data.count(b"$") == 1
+        ):
+            return [_checked(data[1:-3], data[-2:])]
+        buffer = self._buffer + data if self._buffer else data
+        items: list[Item] = []
+        at = 0
+        end = len(buffer)
+        while at < end:
+            if self._skipping:
+                stop = buffer.find(b"#", at)
+                if stop < 0:
+                    at = end
+                    break
+                self._skipping = False
+                at = stop + 3
+                continue
+            found = _interesting.search(buffer, at)
+            if found is None:
+                at = end
+                break
+            at = found.start()
+            signal = _SIGNALS.get(buffer[at])
+            if signal is not None:
+                items.append(signal)
+                at += 1
+                continue
+            stop = buffer.find(b"#", at + 1)
+            # A ``$`` cannot stand inside a packet: what came before it was torn off.
+            again = buffer.rfind(b"$", at + 1, stop if stop >= 0 else end)
+            if again >= 0:
+                at = again
+            if stop < 0:
+                if end - at > self._limit:
+                    self._skipping = True
+                    at = end
+                break
+            if stop + 3 > end:
+                break
+            items.append(_checked(buffer[at + 1 : stop], buffer[stop + 1 : stop + 3]))
+            at = stop + 3
+        self._buffer = buffer[at:]
+        return items
+
+
+def _checked(payload: bytes, digits: bytes) -> Item:
+    if _HEX.issuperset(digits) and int(digits, 16) == checksum(payload):
+        return payload
+    return BadPacket(payload)
+
+
+#: Shorter replies are not worth a search for runs; a literal prefix keeps the search fast.
+_RUN_WORTH = 64
+_zeros = re.compile(rb"00000000+")
+#: Repeat counts whose character would be ``#``, ``$``, ``+`` or ``-`` are not sent.
+_FORBIDDEN = frozenset(c - 29 for c in b"#$+-")
+_MAX_REPEAT = 126 - 29
+
+
+def _encode_run(run: re.Match[bytes]) -> bytes:
+    text = run.group()
+    letter, left = text[:1], len(text)
+    out = bytearray()
+    while left:
+        repeat = min(left - 1, _MAX_REPEAT)
+        while repeat in _FORBIDDEN:
+            repeat -= 1
+        if repeat < 3:
+            out += letter * left
+            break
+        out += letter + b"*" + bytes([repeat + 29])
+        left -= repeat + 1
+    return bytes(out)
+
+
+def run_length(payload: bytes) -> bytes:
+    """Encode runs of zeros, which replies are full of; a binary reply has its ``*`` escaped already."""
+    return payload if len(payload) < _RUN_WORTH else _zeros.sub(_encode_run, payload)
+
+
+def frame(payload: bytes) -> bytes:
+    """Make a packet of a payload."""
+    return b"$%b#%02x" % (payload, checksum(payload))
+
+
+def frame_notification(payload: bytes) -> bytes:
+    """Make a notification, which is never acknowledged, of a payload."""
+    return b"%%%b#%02x" % (payload, checksum(payload))

@@ -1,0 +1,142 @@
+"""One client's byte stream and the session at its end.
+
+Layer: server.  Used by: server.
+
+The socket is served by ``wait_readable`` and non-blocking reads and writes,
+draining what is there, rather than through a stream object: that halves the
+cost of a packet.  Output that the client does not take is kept up to a bound; a
+client that lets it grow past that is dropped, so that it delays nobody.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+
+import trio
+
+from gdbstub.engines.gdbremote.session import Session
+
+#: One read, bytes: a packet of the largest size and then some.
+_READ = 1 << 18
+#: How much a client may leave unread, bytes.
+_BACKLOG = 64 << 20
+#: Packets served in a row before others get their turn.
+_TURN = 64
+
+
+class Channel:
+    """A pair of non-blocking descriptors: a socket's, a terminal's, or stdin and stdout."""
+
+    def __init__(self, read_fd: int, write_fd: int, close: Callable[[], None], sock: socket.socket | None) -> None:
+        self.read_fd = read_fd
+        self.write_fd = write_fd
+        self.close = close
+        if sock is not None:
+            self.read: Callable[[int], bytes] = sock.recv
+            self.write: Callable[[bytes], int] = sock.send
+        else:
+            self.read = lambda size: os.read(read_fd, size)
+            self.write = lambda data: os.write(write_fd, data)
+
+
+class Connection:
+    """A session and its channel.
+
+    Args:
+        channel: The byte stream.
+        session: The protocol at its end.
+        peer: What to call the client in messages.
+        work: Called after packets were handled: polls the tracer and flushes every client.
+    """
+
+    def __init__(self, channel: Channel, session: Session, peer: str, work: Callable[[Session], None]) -> None:
+        self.channel = channel
+        self.session = session
+        self.peer = peer
+        self._work = work
+        self._backlog = bytearray()
+        self._unblocked = trio.Event()
+        self.failed = False
+        self.scope = trio.CancelScope()
+
+    def flush(self) -> None:
+        """Send what the session has to say, as far as the client takes it."""
+        data = self.session.take_output()
+        if not data or self.failed:
+            return
+        if self._backlog:
+            self._backlog += data
+        else:
+            try:
+                sent = self.channel.write(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self._give_up()
+                return
+            if sent == len(data):
+                return
+            self._backlog += data[sent:]
+            self._unblocked.set()
+        if len(self._backlog) > _BACKLOG:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self.failed = True
+        self.scope.cancel()
+
+    async def serve(self, on_first_bytes: Callable[[], bool]) -> None:
+        """Serve until the client leaves.
+
+        Args:
+            on_first_bytes: Called once, when the client has sent something; False ends the connection.
+        """
+        with self.scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._drain_backlog)
+                await self._read(on_first_bytes)
+                nursery.cancel_scope.cancel()
+
+    async def _read(self, on_first_bytes: Callable[[], bool]) -> None:
+        read, fd = self.channel.read, self.channel.read_fd
+        session, work = self.session, self._work
+        first = True
+        turn = 0
+        while True:
+            try:
+                data = read(_READ)
+            except BlockingIOError:
+                turn = 0
+                await trio.lowlevel.wait_readable(fd)
+                continue
+            except OSError:
+                return
+            if not data:
+                return
+            if first:
+                first = False
+                if not on_first_bytes():
+                    return
+            session.receive(data)
+            work(session)
+            turn += 1
+            if turn >= _TURN:
+                turn = 0
+                await trio.lowlevel.checkpoint()
+
+    async def _drain_backlog(self) -> None:
+        while True:
+            await self._unblocked.wait()
+            self._unblocked = trio.Event()
+            while self._backlog:
+                await trio.lowlevel.wait_writable(self.channel.write_fd)
+                try:
+                    sent = self.channel.write(bytes(self._backlog[: 1 << 20]))
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    self._give_up()
+                    return
+                del self._backlog[:sent]

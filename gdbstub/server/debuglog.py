@@ -1,0 +1,45 @@
+"""Debug output: quiet unless asked.
+
+Layer: server.  Used by: server.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TextIO
+
+
+class DebugLog:
+    """Lines about packets (``remote``) and about the tracer (``threads``, ``event-loop``).
+
+    Args:
+        kinds: What is switched on.
+        timestamps: Put the time before each line.
+        path: Write there rather than to stderr.
+    """
+
+    def __init__(self, kinds: frozenset[str], *, timestamps: bool, path: str | None) -> None:
+        self._kinds = set(kinds)
+        self._timestamps = timestamps
+        # Line-buffered and kept open for the life of the server.
+        self._file: TextIO = open(path, "a", buffering=1) if path else sys.stderr  # noqa: SIM115, PTH123
+
+    def switch(self, kind: str, on: bool) -> None:
+        """Switch one kind of output."""
+        if on:
+            self._kinds.add(kind)
+        else:
+            self._kinds.discard(kind)
+
+    def wants(self, kind: str) -> bool:
+        """Tell whether a kind is switched on."""
+        return kind in self._kinds
+
+    def write(self, kind: str, text: str) -> None:
+        """Write a line of one kind."""
+        if kind not in self._kinds:
+            return
+        stamp = f"{time.time():.6f} " if self._timestamps else ""
+        self._file.write(f"{stamp}[{kind}] {text}\n")
+        self._file.flush()

@@ -1,0 +1,404 @@
+"""The server: listeners, clients, and when it all ends.
+
+Layer: server.  Used by: cli.
+
+Everything runs on one OS thread, which is trio's main thread and the tracer.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+import trio
+
+from gdbstub.engines.gdbremote.host import SessionDefaults
+from gdbstub.engines.gdbremote.session import Session
+from gdbstub.linux.hostfs import LinuxFiles
+from gdbstub.linux.spawn import restore_terminal
+from gdbstub.server.access import peer_name, peer_refusal
+from gdbstub.server.connection import Channel, Connection
+from gdbstub.server.debuglog import DebugLog
+from gdbstub.server.keeper import KEEPER, Keeper
+from gdbstub.server.listen import Listener, announce
+from gdbstub.server.serial import FdPair
+from gdbstub.server.settings import OnDisconnect, ServerSettings
+from gdbstub.target.events import TraceEvent
+from gdbstub.tracer.driver import Driver
+from gdbstub.tracer.tracer import Tracer
+from gdbstub.vocab.errors import StartupError, StubError, TargetError
+from gdbstub.vocab.ids import EngineId, Pid
+
+_DEBUG_KINDS = {"debug": "threads", "remote-debug": "remote", "event-loop-debug": "event-loop"}
+
+
+def say(text: str) -> None:
+    """Print a message on stderr, at once: tools wait for it."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+class Server:
+    """One run.  Implements ``engines.gdbremote.host.Host``."""
+
+    def __init__(self, settings: ServerSettings, log: DebugLog) -> None:
+        self._settings = settings
+        self._log = log
+        self._defaults = SessionDefaults(settings.disabled_packets, settings.launch)
+        self.keeper = Keeper(say, self._changed)
+        self._tracer = Tracer(KEEPER, self._engine_failed, self._child_ended)
+        self._tracer.attach_engine(self.keeper)
+        self._connections: list[Connection] = []
+        self._next_engine = 1
+        self._listener: Listener | None = None
+        self._change = trio.Event()
+        self._end = trio.Event()
+        self._status = 0
+        #: Launched programs that were let go: the server stays until they end.
+        self._let_go: set[Pid] = set()
+        self._served = False
+        self._extended = False
+        self._poll = select.poll()
+        self._driver = Driver(self._tracer, self._flush_all, self._urgent)
+
+    # ------------------------------------------------------------ running
+
+    async def run(self, listener: Listener | None, open_pair: Callable[[], FdPair] | None) -> int:
+        """Serve until the end; return the exit status.
+
+        Args:
+            listener: Where clients connect.
+            open_pair: Opens stdio or a terminal instead; called when the program has started.
+        """
+        self._listener = listener
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._driver.run)
+            nursery.start_soon(self._watch_signals)
+            try:
+                pid = await self._start()
+                pair = open_pair() if open_pair is not None else None
+            except StartupError as failure:
+                self._report_kills()
+                say(str(failure))
+                say("Exiting")
+                self._tracer.clean_up()
+                restore_terminal()
+                nursery.cancel_scope.cancel()
+                return 1
+            if listener is not None:
+                say(listener.message)
+                if listener.warning:
+                    say(listener.warning)
+                listener.announce(pid, self._settings.ready_fd, self._settings.ready_file)
+                for sock in listener.sockets:
+                    nursery.start_soon(self._accept, sock, nursery)
+            elif pair is not None:
+                say(pair.message)
+                announce(pair.name, None, pid, self._settings.ready_fd, self._settings.ready_file)
+                nursery.start_soon(self._serve_pair, pair)
+            await self._end.wait()
+            self._flush_all()
+            self._tracer.clean_up()
+            restore_terminal()
+            if listener is not None:
+                listener.close()
+            nursery.cancel_scope.cancel()
+        return self._status
+
+    async def _start(self) -> Pid | None:
+        """Launch or attach what the command line names, and wait until it stands.
+
+        Raises:
+            StartupError: It cannot be.
+        """
+        settings = self._settings
+        try:
+            if settings.attach_pid is not None:
+                pid = Pid(settings.attach_pid)
+                self._tracer.seize(KEEPER, pid)
+                self._tracer.hold_all(KEEPER)
+                while not self.keeper.quiet:
+                    await self._wait_change()
+                say(f"Attached; pid = {pid}")
+                return pid
+            if not settings.launch.argv:
+                return None
+            pid = self._tracer.launch(KEEPER, settings.launch)
+        except TargetError as failure:
+            if settings.attach_pid is not None:
+                raise StartupError(
+                    f"Cannot attach to process {settings.attach_pid}: {os.strerror(failure.errno)} ({failure.errno})"
+                    f"\n{failure.text}"
+                ) from None
+            raise StartupError(failure.text) from None
+        while self.keeper.launched is None:
+            if self.keeper.launch_failure is not None:
+                raise StartupError(self.keeper.launch_failure)
+            await self._wait_change()
+        say(f"Process {settings.launch.argv[0]} created; pid = {pid}")
+        return pid
+
+    async def _wait_change(self) -> None:
+        await self._change.wait()
+        self._change = trio.Event()
+
+    def _changed(self) -> None:
+        self._change.set()
+
+    def _report_kills(self) -> None:
+        for pid in self._tracer.pids():
+            if not self._tracer.is_attached(pid):
+                say(f"Killing process(es): {pid}")
+
+    async def _watch_signals(self) -> None:
+        """Leave nothing of ours in any process, then end by the signal."""
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+            async for number in signals:
+                self._tracer.clean_up()
+                restore_terminal()
+                if self._listener is not None:
+                    self._listener.close()
+                signal.signal(number, signal.SIG_DFL)
+                os.kill(os.getpid(), number)
+
+    # ------------------------------------------------------------ clients
+
+    async def _accept(self, listening: socket.socket, nursery: trio.Nursery) -> None:
+        while True:
+            try:
+                sock, _ = listening.accept()
+            except BlockingIOError:
+                try:
+                    await trio.lowlevel.wait_readable(listening)
+                except trio.ClosedResourceError:
+                    return
+                continue
+            except OSError:
+                if listening.fileno() < 0:
+                    return
+                # Out of descriptors, or the peer has gone already: the listener itself is fine.
+                await trio.sleep(0.05)
+                continue
+            nursery.start_soon(self._serve_socket, sock)
+
+    async def _serve_socket(self, sock: socket.socket) -> None:
+        with sock:
+            try:
+                sock.setblocking(False)
+                if sock.family != socket.AF_UNIX:
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                host, port = peer_name(sock)
+                refusal = peer_refusal(sock, allow_any_user=self._settings.allow_any_user)
+            except OSError:
+                return
+            if refusal is not None:
+                say(f"Refused a connection: {refusal}")
+                return
+            channel = Channel(sock.fileno(), sock.fileno(), sock.close, sock)
+            await self._serve(channel, f"host {host}, port {port}")
+
+    async def _serve_pair(self, pair: FdPair) -> None:
+        channel = Channel(pair.read_fd, pair.write_fd, pair.close, None)
+        try:
+            await self._serve(channel, "")
+        finally:
+            pair.close()
+        self.end("the stream ended")
+
+    async def _serve(self, channel: Channel, peer: str) -> None:
+        engine_id = EngineId(self._next_engine)
+        self._next_engine += 1
+        session = Session(engine_id, self._tracer, self, LinuxFiles(), self._defaults)
+        session.watch = self._watcher(engine_id)
+        connection = Connection(channel, session, peer, self._work)
+
+        def first_bytes() -> bool:
+            if self._settings.once and self._listener is not None:
+                if self._served:
+                    return False
+                self._served = True
+                self._listener.close()
+            self._tracer.attach_engine(session)
+            self._connections.append(connection)
+            if peer:
+                say(f"Remote debugging from {peer}")
+            return True
+
+        self._poll.register(channel.read_fd, select.POLLIN)
+        try:
+            await connection.serve(first_bytes)
+        finally:
+            self._poll.unregister(channel.read_fd)
+            if connection in self._connections:
+                self._connections.remove(connection)
+                self._gone(session)
+            session.close()
+            self._flush_all()
+
+    def _watcher(self, engine_id: EngineId) -> Callable[[str, bytes], None] | None:
+        if not self._log.wants("remote"):
+            return None
+
+        def watch(direction: str, payload: bytes) -> None:
+            text = payload[:512].decode("latin-1").encode("unicode_escape").decode()
+            self._log.write("remote", f"client {engine_id} {direction} {text}")
+
+        return watch
+
+    def _gone(self, session: Session) -> None:
+        """Keep, or end, what a client leaves behind."""
+        tracer, engine_id = self._tracer, session.engine_id
+        self._extended = self._extended or session.extended
+        once = self._settings.once or self._listener is None
+        for pid in tracer.joined(engine_id):
+            if session.others_on(pid):
+                continue
+            try:
+                self._leave_behind(pid, engine_id, once)
+            except StubError:
+                continue
+        tracer.detach_engine(engine_id)
+        if self._end.is_set():
+            return
+        if once:
+            self._end.set()
+            return
+        if self._connections:
+            return
+        if not tracer.pids() and not (self._settings.multi and session.extended):
+            if not self._let_go:
+                self._end.set()
+            return
+        assert self._listener is not None
+        say("Remote side has terminated connection.  GDBserver will reopen the connection.")
+        say(self._listener.message)
+
+    def _leave_behind(self, pid: Pid, engine_id: EngineId, once: bool) -> None:
+        tracer = self._tracer
+        policy = self._settings.on_disconnect
+        if once and policy is OnDisconnect.KEEP:
+            attached = tracer.is_attached(pid)
+            say(f"{'Detaching' if attached else 'Killing'} process(es): {pid}")
+            policy = OnDisconnect.DETACH if attached else OnDisconnect.KILL
+        match policy:
+            case OnDisconnect.KEEP:
+                tracer.transfer(engine_id, KEEPER, pid)
+            case OnDisconnect.STOP:
+                tracer.hold_all(KEEPER)
+            case OnDisconnect.DETACH:
+                tracer.detach(pid)
+            case OnDisconnect.KILL:
+                tracer.kill(pid)
+            case OnDisconnect.CONTINUE:
+                self.note_stop(pid, None)
+
+    # ------------------------------------------------------------ work
+
+    def _work(self, session: Session) -> None:
+        """Send the replies; after a resume wait a little for what it brings."""
+        tracer = self._tracer
+        if session.has_output:
+            self._flush_all()
+        if tracer.resumes != self._resumes_seen:
+            self._driver.poll(lambda: session.has_output)
+            self._resumes_seen = tracer.resumes
+            self._flush_all()
+
+    _resumes_seen = 0
+
+    def _flush_all(self) -> None:
+        for connection in self._connections:
+            if connection.session.has_output:
+                connection.flush()
+
+    def _urgent(self) -> bool:
+        return bool(self._poll.poll(0))
+
+    def _engine_failed(self, engine_id: EngineId, failure: Exception) -> None:
+        """Drop a client whose session has a bug; the process and the other clients go on."""
+        say(f"client {engine_id} is dropped after an internal error; please report this:")
+        traceback.print_exception(failure)
+        for connection in self._connections:
+            if connection.session.engine_id == engine_id:
+                connection.failed = True
+                connection.scope.cancel()
+
+    def _child_ended(self, pid: Pid) -> None:
+        if pid in self._let_go:
+            self._let_go.discard(pid)
+            if not self._connections and not self._tracer.pids() and not self._settings.multi:
+                self._end.set()
+
+    # ------------------------------------------------------------ Host
+
+    @property
+    def keeper_id(self) -> EngineId:
+        """The engine that stands for the server itself."""
+        return KEEPER
+
+    def say(self, text: str) -> None:
+        """Print one of the messages that tools parse."""
+        say(text)
+
+    def joined(self, engine_id: EngineId, pid: Pid) -> bool:
+        """Hand an inferior to a client that has just come; tell whether it stands still."""
+        return self._tracer.transfer(KEEPER, engine_id, pid)
+
+    def note_stop(self, pid: Pid, event: TraceEvent | None) -> None:
+        """Remember why a process stands still, for a later client; None: it runs."""
+        if event is None:
+            self.keeper.last_stops.pop(pid, None)
+        else:
+            self.keeper.last_stops[pid] = event
+
+    def last_stop(self, pid: Pid) -> TraceEvent | None:
+        """Return why a process stands still, as it was last reported."""
+        return self.keeper.last_stops.get(pid)
+
+    def created(self, pid: Pid, program: str) -> None:
+        """Learn that a program has started."""
+        say(f"Process {program} created; pid = {pid}")
+
+    def attached(self, pid: Pid) -> None:
+        """Learn that a process is traced now."""
+        say(f"Attached; pid = {pid}")
+
+    def detached(self, pid: Pid, *, launched: bool) -> None:
+        """Learn that a process is no longer traced: for one that was launched, the server stays until it ends."""
+        self.keeper.last_stops.pop(pid, None)
+        if launched:
+            self._let_go.add(pid)
+
+    def clients(self) -> Sequence[str]:
+        """Describe each client in one line."""
+        lines = []
+        for connection in self._connections:
+            session = connection.session
+            pids = ", ".join(str(pid) for pid in session.pids()) or "no process"
+            mode = "non-stop" if session.nonstop else "all-stop"
+            lines.append(f"client {session.engine_id}  {connection.peer or 'stdio'}  {mode}  {pids}")
+        return lines
+
+    def set_debug(self, kind: str, on: bool) -> bool:
+        """Switch a kind of debug output; tell whether there is such a kind."""
+        name = _DEBUG_KINDS.get(kind)
+        if name is None:
+            return False
+        self._log.switch(name, on)
+        for connection in self._connections:
+            connection.session.watch = self._watcher(connection.session.engine_id)
+        return True
+
+    def ends_with_k(self) -> bool:
+        """Tell whether ``k`` ends the server."""
+        return not self._settings.multi
+
+    def end(self, reason: str) -> None:
+        """End the server once the replies are sent: programs are killed, attached processes let go."""
+        self._end.set()

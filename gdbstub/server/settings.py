@@ -1,0 +1,40 @@
+"""What the command line decided for the server.
+
+Layer: server.  Made by: cli.  Used by: server.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from gdbstub.target.ops import LaunchSpec
+
+
+class OnDisconnect(Enum):
+    """What happens to the processes when the last client is lost."""
+
+    #: What was stopped stays stopped, what ran runs on.
+    KEEP = "keep"
+    CONTINUE = "continue"
+    STOP = "stop"
+    DETACH = "detach"
+    KILL = "kill"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """One run of the server."""
+
+    launch: LaunchSpec
+    attach_pid: int | None = None
+    #: Stay when no process is left, once a client has asked for extended mode.
+    multi: bool = False
+    #: Serve one connection, then end.
+    once: bool = False
+    disabled_packets: frozenset[str] = frozenset()
+    on_disconnect: OnDisconnect = OnDisconnect.KEEP
+    allow_any_user: bool = False
+    ready_fd: int | None = None
+    ready_file: str | None = None
+    debug: frozenset[str] = field(default_factory=frozenset)

@@ -1,0 +1,167 @@
+"""Engines' votes, and the one decision that follows from them.
+
+Layer: tracer (pure).  Used by: tracer.
+
+Theory of operation.  An engine's wish for the threads of one inferior is a
+ballot: votes on threads named one by one, a vote on all the others, and a vote
+on threads that are not born yet.  The smallest vote of all ballots on a thread
+is what happens to it (``STOP < STEP < CONTINUE``), so a thread runs only if no
+engine holds it, and clearing one engine's hold runs it only if none is left.
+
+A ballot stays until its engine replaces it; an engine that leaves takes its
+ballot along, so nothing stays stopped for an engine that is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gdbstub.target.engine import Vote
+from gdbstub.vocab.ids import Addr, EngineId, Tid
+
+Range = tuple[Addr, Addr]
+
+
+class Ballot:
+    """One engine's votes on one inferior."""
+
+    __slots__ = ("named", "newborn", "others", "ranges")
+
+    def __init__(self, others: Vote = Vote.CONTINUE) -> None:
+        self.named: dict[Tid, Vote] = {}
+        self.others = others
+        self.newborn = others
+        #: For threads that step: go on while pc is inside.
+        self.ranges: dict[Tid, Range] = {}
+
+    def on(self, tid: Tid) -> Vote:
+        """Return the vote on one thread."""
+        return self.named.get(tid, self.others)
+
+
+class Arbiter:
+    """All ballots on one inferior."""
+
+    __slots__ = ("_ballots",)
+
+    def __init__(self) -> None:
+        self._ballots: dict[EngineId, Ballot] = {}
+
+    def enter(self, engine: EngineId, others: Vote = Vote.CONTINUE) -> None:
+        """Let an engine take part; an engine that already does keeps its ballot."""
+        self._ballots.setdefault(engine, Ballot(others))
+
+    def leave(self, engine: EngineId) -> None:
+        """Withdraw an engine's ballot."""
+        self._ballots.pop(engine, None)
+
+    def engines(self) -> list[EngineId]:
+        """Return who takes part, in order of attachment."""
+        return list(self._ballots)
+
+    def has(self, engine: EngineId) -> bool:
+        """Tell whether an engine takes part."""
+        return engine in self._ballots
+
+    def replace(self, engine: EngineId, named: Mapping[Tid, Vote], others: Vote, ranges: Mapping[Tid, Range]) -> None:
+        """Replace an engine's whole ballot by a resume; threads born from now on run."""
+        ballot = Ballot(others)
+        ballot.newborn = Vote.CONTINUE
+        ballot.named.update(named)
+        ballot.ranges.update(ranges)
+        if engine in self._ballots:
+            self._ballots[engine] = ballot
+
+    def amend(self, engine: EngineId, tid: Tid, vote: Vote, stepping: Range | None = None) -> None:
+        """Change an engine's vote on one thread and leave the rest."""
+        ballot = self._ballots.get(engine)
+        if ballot is not None:
+            ballot.named[tid] = vote
+            if stepping is None:
+                ballot.ranges.pop(tid, None)
+            else:
+                ballot.ranges[tid] = stepping
+
+    def hold_all(self, engine: EngineId) -> None:
+        """Vote STOP on every thread, and on those that are not born yet."""
+        if engine in self._ballots:
+            self._ballots[engine] = Ballot(Vote.STOP)
+
+    def transfer(self, giver: EngineId, heir: EngineId) -> bool:
+        """Move one engine's holds to another; the giver votes CONTINUE from now on.
+
+        Returns:
+            True where something is held.
+        """
+        ballot = self._ballots.get(giver)
+        if ballot is None or heir not in self._ballots:
+            return False
+
+        def held(vote: Vote) -> Vote:
+            return Vote.STOP if vote is Vote.STOP else Vote.CONTINUE
+
+        given = Ballot(held(ballot.others))
+        given.newborn = held(ballot.newborn)
+        given.named = {tid: held(vote) for tid, vote in ballot.named.items()}
+        self._ballots[heir] = given
+        self._ballots[giver] = Ballot()
+        return given.others is Vote.STOP or Vote.STOP in given.named.values()
+
+    def decide(self, tid: Tid) -> Vote:
+        """Return what happens to a thread: the smallest vote; CONTINUE where nobody votes."""
+        decision = Vote.CONTINUE
+        for ballot in self._ballots.values():
+            vote = ballot.named.get(tid, ballot.others)
+            if vote < decision:
+                if vote is Vote.STOP:
+                    return vote
+                decision = vote
+        return decision
+
+    def vote_of(self, engine: EngineId, tid: Tid) -> Vote:
+        """Return one engine's vote; CONTINUE where it takes no part."""
+        ballot = self._ballots.get(engine)
+        return Vote.CONTINUE if ballot is None else ballot.on(tid)
+
+    def steppers(self, tid: Tid) -> list[EngineId]:
+        """Return the engines that step a thread, in order of attachment."""
+        return [engine for engine, ballot in self._ballots.items() if ballot.on(tid) is Vote.STEP]
+
+    def range_of(self, engine: EngineId, tid: Tid) -> Range | None:
+        """Return the range an engine steps a thread through."""
+        ballot = self._ballots.get(engine)
+        return None if ballot is None else ballot.ranges.get(tid)
+
+    def holders(self, tid: Tid) -> list[EngineId]:
+        """Return the engines that hold a thread."""
+        return [engine for engine, ballot in self._ballots.items() if ballot.on(tid) is Vote.STOP]
+
+    def born(self, tid: Tid) -> None:
+        """Enter a new thread: each engine's vote on the unborn becomes its vote on this one."""
+        for ballot in self._ballots.values():
+            if ballot.newborn is not ballot.others:
+                ballot.named[tid] = ballot.newborn
+
+    def gone(self, tid: Tid) -> None:
+        """Forget a thread."""
+        for ballot in self._ballots.values():
+            ballot.named.pop(tid, None)
+            ballot.ranges.pop(tid, None)
+
+    def renamed(self, old: Tid, new: Tid) -> None:
+        """Move every engine's vote from one tid to another: a thread that called exec became the leader."""
+        for ballot in self._ballots.values():
+            vote = ballot.on(old)
+            stepping = ballot.ranges.get(old)
+            ballot.named = {new: vote}
+            ballot.ranges = {} if stepping is None else {new: stepping}
+
+    def candidates(self) -> list[Tid] | None:
+        """Return the only threads that may run, or None where any may.
+
+        Where one engine holds all but some threads by name, nobody else need be asked about the rest.
+        """
+        for ballot in self._ballots.values():
+            if ballot.others is Vote.STOP:
+                return [tid for tid, vote in ballot.named.items() if vote is not Vote.STOP]
+        return None

@@ -1,0 +1,113 @@
+"""The event loop's side of the tracer: when to look for wait statuses.
+
+Layer: tracer.  Used by: server.
+
+One OS thread is trio's main thread and the tracer.  SIGCHLD is blocked and read
+from a signalfd; each wake-up drains every status.  After a resume the loop polls
+for a bounded time before it parks in trio, because the next stop is often some
+microseconds away: one step then costs no round trip through epoll.  The time
+adapts: it shrinks while runs are long and grows again when a stop comes soon.
+
+What runs on by itself (range steps, signals that are passed on) is served in
+slices of about a millisecond with a checkpoint between them, so that another
+client's packet or a Ctrl-C is seen at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from time import perf_counter_ns
+
+import trio
+
+from gdbstub.linux.ptrace_calls import claim_thread, open_child_signalfd
+from gdbstub.tracer.tracer import Tracer
+
+#: The longest time to poll after a resume, nanoseconds.
+_PATIENCE_MAX = 200_000
+#: One slice of work that goes on by itself, nanoseconds.
+_SLICE = 1_000_000
+#: Polls between two looks at the other sockets.
+_LOOK_EVERY = 16
+#: How often leaders that exited silently are looked for while something is waited for, seconds.
+_LEADER_PERIOD = 0.02
+
+
+class Driver:
+    """Feeds wait statuses to the tracer.
+
+    Args:
+        tracer: The tracer.
+        after: Called when events were handled: output may be waiting.
+        urgent: Tells whether another socket has something to be read.
+    """
+
+    def __init__(self, tracer: Tracer, after: Callable[[], None], urgent: Callable[[], bool]) -> None:
+        self._tracer = tracer
+        self._after = after
+        self._urgent = urgent
+        self._signalfd = open_child_signalfd()
+        self._patience = _PATIENCE_MAX
+        self._parked_at = 0
+        claim_thread()
+
+    @property
+    def signalfd(self) -> int:
+        """The descriptor that becomes readable when a status is there."""
+        return self._signalfd
+
+    def poll(self, done: Callable[[], bool]) -> None:
+        """Handle statuses for a bounded time after a resume.
+
+        Args:
+            done: Tells that what the caller waits for has come.
+        """
+        tracer = self._tracer
+        start = now = perf_counter_ns()
+        deadline = start + self._patience
+        count = 0
+        while True:
+            if tracer.drain():
+                if done():
+                    self._patience = min(_PATIENCE_MAX, self._patience * 2 + 10_000)
+                    return
+                now = perf_counter_ns()
+                deadline = now + self._patience
+                if now - start > _SLICE:
+                    return
+            count += 1
+            if not count % _LOOK_EVERY:
+                now = perf_counter_ns()
+                if now > deadline:
+                    self._patience >>= 1
+                    self._parked_at = now
+                    return
+                if self._urgent():
+                    return
+
+    async def run(self) -> None:
+        """Drain statuses until cancelled."""
+        tracer = self._tracer
+        fd = self._signalfd
+        while True:
+            waiting = tracer.check_zombie_leaders()
+            with trio.move_on_after(_LEADER_PERIOD if waiting else float("inf")):
+                await trio.lowlevel.wait_readable(fd)
+            try:
+                os.read(fd, 4096)
+            except BlockingIOError:
+                pass
+            start = perf_counter_ns()
+            if start - self._parked_at < _PATIENCE_MAX:
+                # It came soon after all: polling would have caught it.
+                self._patience = _PATIENCE_MAX
+            resumes = tracer.resumes
+            while tracer.drain():
+                if perf_counter_ns() - start > _SLICE:
+                    self._after()
+                    await trio.lowlevel.checkpoint()
+                    start = perf_counter_ns()
+            if tracer.resumes != resumes and self._patience:
+                self.poll(lambda: False)
+            self._after()

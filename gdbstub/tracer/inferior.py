@@ -1,0 +1,155 @@
+"""One traced process: its threads, votes, sites, slots and memory.
+
+Layer: tracer.  Used by: tracer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gdbstub.arch.i386 import i386
+from gdbstub.arch.spec import ArchSpec
+from gdbstub.arch.x86_64 import x86_64
+from gdbstub.linux import debugregs, procfs, xsave
+from gdbstub.linux.memory import ProcessMemory
+from gdbstub.linux.regsets import RegisterFile
+from gdbstub.tracer.arbiter import Arbiter
+from gdbstub.tracer.debugslots import DebugSlots
+from gdbstub.tracer.sites import BreakpointSite, SiteTable
+from gdbstub.tracer.tracee import RunState, Tracee
+from gdbstub.vocab.errors import StubError, TraceeGone
+from gdbstub.vocab.ids import EngineId, Pid, Tid
+
+
+class Startup:
+    """A launched program that has not reached its first instruction yet."""
+
+    __slots__ = ("engine", "execs_left", "failure")
+
+    def __init__(self, engine: EngineId, execs_left: int, failure: Callable[[], str | None]) -> None:
+        self.engine = engine
+        #: How many successful execs (the shell's, the wrapper's) still come before the program's own.
+        self.execs_left = execs_left
+        self.failure = failure
+
+
+def spec_of(tid: Tid) -> ArchSpec:
+    """Return the registers of the program a thread runs."""
+    xcr0 = xsave.layout().xcr0
+    return i386(xcr0) if procfs.elf_class(tid) == 32 else x86_64(xcr0)
+
+
+class Inferior:
+    """One traced process."""
+
+    def __init__(self, pid: Pid, *, attached: bool) -> None:
+        self.pid = pid
+        self.attached = attached
+        self.arbiter = Arbiter()
+        #: Live threads in order of creation.
+        self.tracees: dict[Tid, Tracee] = {}
+        #: Those of them that are in no ptrace-stop.
+        self.running: dict[Tid, Tracee] = {}
+        self.spec = spec_of(Tid(pid))
+        self.memory = ProcessMemory(self.live_tid, self.stopped_tid)
+        self.sites = SiteTable(self.memory, self.spec.trap)
+        self.slots = DebugSlots()
+        self.startup: Startup | None = None
+        #: Some engine catches syscalls: PTRACE_SYSCALL takes the place of PTRACE_CONT.
+        self.catching = False
+        #: The thread that steps over a site while all others stand still, and that site.
+        self.exclusive: Tracee | None = None
+        self.over: BreakpointSite | None = None
+        #: The thread whose vfork child borrows the memory; the patches are out and the others stand still.
+        self.vfork_parent: Tracee | None = None
+        #: This inferior is such a child; whose memory it borrows.
+        self.borrows_from: Inferior | None = None
+        #: Being let go: nothing is reported any more.
+        self.detaching = False
+        #: Nothing of ours is left in it; a thread that could not be stopped is let go as soon as it stops.
+        self.released = False
+
+    def add(self, tid: Tid) -> Tracee:
+        """Enter a thread, running until its first stop says otherwise."""
+        tracee = Tracee(tid, self, RegisterFile(tid, self.spec))
+        self.tracees[tid] = tracee
+        self.running[tid] = tracee
+        return tracee
+
+    def set_state(self, tracee: Tracee, state: RunState) -> None:
+        """Change a thread's state and keep the list of the running ones true."""
+        tracee.state = state
+        if state is RunState.RUNNING or state is RunState.LISTENING:
+            self.running[tracee.tid] = tracee
+        else:
+            self.running.pop(tracee.tid, None)
+
+    def remove(self, tracee: Tracee) -> None:
+        """Forget a thread that is gone."""
+        self.tracees.pop(tracee.tid, None)
+        self.running.pop(tracee.tid, None)
+        self.arbiter.gone(tracee.tid)
+        tracee.close()
+
+    def live_tid(self) -> Tid:
+        """Return a thread whose /proc entry still has the process's memory: a zombie leader's has not."""
+        for tracee in self.tracees.values():
+            if tracee.state not in (RunState.ZOMBIE, RunState.DYING):
+                return tracee.tid
+        return Tid(self.pid)
+
+    def stopped_tid(self) -> Tid | None:
+        """Return a thread in a ptrace-stop, for requests that need one."""
+        for tracee in self.tracees.values():
+            if tracee.stopped:
+                return tracee.tid
+        return None
+
+    def listed(self) -> list[Tracee]:
+        """Return the threads a client may see."""
+        return [each for each in self.tracees.values() if each.state is not RunState.ZOMBIE]
+
+    def arm(self, tracee: Tracee) -> None:
+        """Write the debug registers of one stopped thread.
+
+        PTRACE: POKEUSER needs a ptrace-stop; a thread that died meanwhile needs no slots.
+        """
+        try:
+            debugregs.write(tracee.tid, self.slots.registers())
+        except TraceeGone:
+            self.set_state(tracee, RunState.DYING)
+
+    def arm_all(self) -> None:
+        """Write the debug registers of all stopped threads."""
+        for tracee in self.tracees.values():
+            if tracee.stopped:
+                self.arm(tracee)
+
+    def new_program(self, leader: Tracee) -> None:
+        """Forget what exec has replaced: memory, sites, slots, the other threads."""
+        for other in [each for each in self.tracees.values() if each is not leader]:
+            self.remove(other)
+        if self.borrows_from is not None:
+            # What this child's engines patched lies in the parent's memory, and stays there unless undone.
+            for site in self.sites.all():
+                if site.inserted:
+                    try:
+                        self.borrows_from.memory.write(site.address, site.shadow)
+                    except StubError:
+                        continue
+            self.borrows_from = None
+        self.memory.reopen()
+        self.spec = spec_of(leader.tid)
+        self.sites = SiteTable(self.memory, self.spec.trap)
+        self.slots.clear()
+        self.exclusive = self.over = None
+        self.vfork_parent = None
+        leader.registers = RegisterFile(leader.tid, self.spec)
+        leader.arrival = None
+        leader.entered_syscall = None
+
+    def close(self) -> None:
+        """Close what is open for this process."""
+        self.memory.close()
+        for tracee in self.tracees.values():
+            tracee.close()

@@ -1,0 +1,135 @@
+"""One traced kernel thread: what the tracer knows of it.
+
+Layer: tracer.  Used by: inferior, tracer.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from gdbstub.linux import procfs
+from gdbstub.linux.regsets import RegisterFile
+from gdbstub.vocab.ids import NO_SIGNAL, Addr, EngineId, Signo, Tid
+
+if TYPE_CHECKING:
+    from gdbstub.tracer.inferior import Inferior
+
+
+class RunState(Enum):
+    """Whether ptrace requests are legal now."""
+
+    RUNNING = "running"
+    #: In a ptrace-stop: requests work.
+    STOPPED = "stopped"
+    #: A group-stop left to job control: it does not run, but requests fail as if it did.
+    LISTENING = "listening"
+    #: ESRCH where it was thought stopped: its exit status is on the way.
+    DYING = "dying"
+    #: The leader has exited and the others have not: no status comes until they have.
+    ZOMBIE = "zombie"
+
+
+class StopKind(Enum):
+    """Which ptrace-stop a tracee is in."""
+
+    NONE = "none"
+    INTERRUPT = "interrupt-stop"
+    SIGNAL = "signal-delivery-stop"
+    GROUP = "group-stop"
+    SYSCALL = "syscall-stop"
+    EVENT = "event-stop"
+
+
+class Arrival:
+    """Where a thread was when a site hit was reported, and to whom.
+
+    While it is still there, the same hit is not reported to the same engine twice.
+    """
+
+    __slots__ = ("engines", "pc", "sp")
+
+    def __init__(self, pc: Addr, sp: Addr) -> None:
+        self.pc = pc
+        self.sp = sp
+        self.engines: set[EngineId] = set()
+
+
+class Tracee:
+    """One traced thread."""
+
+    __slots__ = (
+        "arrival",
+        "awaited_by",
+        "blocked",
+        "entered_syscall",
+        "inferior",
+        "injected",
+        "interrupting",
+        "mask_before",
+        "newborn",
+        "on_first_stop",
+        "parked",
+        "rearm",
+        "registers",
+        "signal",
+        "stat_fd",
+        "state",
+        "stepping",
+        "stop",
+        "tid",
+    )
+
+    def __init__(self, tid: Tid, inferior: Inferior, registers: RegisterFile) -> None:
+        self.tid = tid
+        self.inferior = inferior
+        self.registers = registers
+        self.state = RunState.RUNNING
+        self.stop = StopKind.NONE
+        #: The signal of the current signal-delivery-stop.
+        self.signal = NO_SIGNAL
+        #: What will be delivered at the next resume; differs from ``signal`` once an engine has decided.
+        self.parked = NO_SIGNAL
+        #: Signals queued by us with tgkill that arrive without a report.
+        self.injected: list[Signo] = []
+        #: PTRACE_INTERRUPT was sent and no stop has come since; any stop answers it.
+        self.interrupting = False
+        #: The last resume was PTRACE_SINGLESTEP.
+        self.stepping = False
+        #: Not to be resumed whatever the votes: a child's first stop is waited for.
+        self.blocked = False
+        #: The blocked signals before the step that is under way; None where nobody looked.
+        self.mask_before: int | None = None
+        #: The number of the syscall it is inside, once an entry was seen; None outside.
+        self.entered_syscall: int | None = None
+        self.arrival: Arrival | None = None
+        #: Engines that asked for this one thread to stop and want to hear of it.
+        self.awaited_by: set[EngineId] = set()
+        #: Its first stop has not come yet.
+        self.newborn = False
+        #: The debug registers have changed while it ran: to be written at its next stop.
+        self.rearm = False
+        self.on_first_stop: Callable[[], None] | None = None
+        self.stat_fd = -1
+
+    @property
+    def stopped(self) -> bool:
+        """True in a ptrace-stop."""
+        return self.state is RunState.STOPPED
+
+    def last_cpu(self) -> int | None:
+        """Return the processor it last ran on; the descriptor is kept for the next stop."""
+        if self.stat_fd < 0:
+            try:
+                self.stat_fd = os.open(f"/proc/{self.inferior.pid}/task/{self.tid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:
+                return None
+        return procfs.last_cpu(self.stat_fd)
+
+    def close(self) -> None:
+        """Close what is open for this thread."""
+        if self.stat_fd >= 0:
+            os.close(self.stat_fd)
+            self.stat_fd = -1

@@ -1,0 +1,163 @@
+"""Programs that replace or double themselves: ptrace gotchas G36, G37, G42 to G44."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.dialogue import at_ready, expect_exit, finish, order
+from tests.support.gdb_signals import GdbSignal
+from tests.support.rsp_client import DEFAULT_FEATURES, RspClient, StopReply
+from tests.support.stub import Stub
+from tests.support.tracees import TraceeBuilder
+
+WITH_EXEC = DEFAULT_FEATURES + ";exec-events+"
+
+
+def check_exec_stop(stub: Stub, client: RspClient, stop: StopReply) -> None:
+    assert "exec" in stop.fields, stop
+    assert (stop.pid, stop.tid) == (stub.pid, stub.pid)
+    assert client.threads() == [(stub.pid, stub.pid)]
+    assert client.registers("rip")[0]
+
+
+def goes_on_in_the_second_image(stub: Stub, client: RspClient) -> None:
+    client.resume()
+    assert stub.line() == f"after {stub.pid} {stub.pid}"
+    stub.ping()
+    assert client.interrupt().is_signal(GdbSignal.INT)
+    finish(stub, client, 6)
+
+
+@pytest.mark.parametrize("letter", ["e", "l"])
+def test_g36_an_exec_is_reported_once_with_one_thread_left(build: TraceeBuilder, letter: str) -> None:
+    with at_ready(build("exec_thread"), 3, features=WITH_EXEC) as (stub, client):
+        client.require("exec-events")
+        assert len(client.threads()) == 4
+        check_exec_stop(stub, client, order(stub, client, letter))
+        goes_on_in_the_second_image(stub, client)
+
+
+def test_g36_an_exec_of_one_thread_while_the_leader_is_held(build: TraceeBuilder) -> None:
+    program = build("exec_thread")
+    with at_ready(program, 3, features=WITH_EXEC) as (stub, client):
+        client.require("exec-events")
+        client.insert(0, program.address("again"))
+        stop = order(stub, client, "e")
+        assert "swbreak" in stop.fields and stop.tid != stub.pid
+        client.remove(0, program.address("again"))
+        client.resume(f"vCont;c:{client.thread_id(stop.tid)}")
+        check_exec_stop(stub, client, client.expect_stop())
+        goes_on_in_the_second_image(stub, client)
+
+
+def test_g36_breakpoints_can_be_set_in_the_new_image(build: TraceeBuilder) -> None:
+    program = build("exec_thread")
+    with at_ready(program, 2, features=WITH_EXEC) as (stub, client):
+        client.require("exec-events")
+        check_exec_stop(stub, client, order(stub, client, "e"))
+        client.insert(0, program.address("second_image"))
+        stop = client.cont()
+        assert "swbreak" in stop.fields
+        assert client.pc(stop) == program.address("second_image")
+        assert client.read_word(program.address("image")) == 1
+        client.remove(0, program.address("second_image"))
+        goes_on_in_the_second_image(stub, client)
+
+
+def test_g36_breakpoints_of_the_old_image_do_not_spoil_the_new_one(build: TraceeBuilder) -> None:
+    program = build("exec_thread")
+    with at_ready(program, 2, features=WITH_EXEC) as (stub, client):
+        client.require("exec-events")
+        client.insert(0, program.address("again"))
+        assert "swbreak" in order(stub, client, "e").fields
+        check_exec_stop(stub, client, client.cont())
+        # A client forgets them too: it removes what it still believes inserted.
+        client.ask(f"z0,{program.address('again'):x},1")
+        goes_on_in_the_second_image(stub, client)
+
+
+@pytest.mark.parametrize("letter", ["e", "l"])
+def test_g37_an_exec_completes_while_the_client_reads_nothing(build: TraceeBuilder, letter: str) -> None:
+    with at_ready(build("exec_thread"), 3) as (stub, client):
+        client.resume()
+        stub.tell(letter)
+        assert stub.line(2.0) == f"after {stub.pid} {stub.pid}"
+        stub.ping()
+
+
+HITS_OF_CHILDREN = [("f", "fork: exited 8"), ("v", "vfork: exited 9"), ("s", "fork: exited 11")]
+
+
+@pytest.mark.parametrize(("letter", "line"), HITS_OF_CHILDREN)
+def test_g42_g43_a_child_never_meets_its_parents_breakpoints(
+    build: TraceeBuilder, letter: str, line: str
+) -> None:
+    program = build("forks")
+    with at_ready(program) as (stub, client):
+        client.pass_signals(GdbSignal.CHLD)
+        client.insert(0, program.address("hot"))
+        client.resume()
+        stub.tell(letter)
+        assert stub.line() == line
+        assert client.is_quiet(0.05)
+        # And the parent still has them.
+        stub.tell("h")
+        stop = client.expect_stop()
+        assert "swbreak" in stop.fields and stop.pid == stub.pid
+        client.resume()
+        assert stub.line().startswith("hits ")
+
+
+def test_g42_a_sibling_of_a_vfork_parent_misses_no_breakpoint(build: TraceeBuilder) -> None:
+    program = build("forks")
+    with at_ready(program) as (stub, client):
+        client.pass_signals(GdbSignal.CHLD)
+        client.insert(0, program.address("hot"))
+        stop = order(stub, client, "V")
+        for _ in range(20):
+            assert "swbreak" in stop.fields and stop.pid == stub.pid, stop
+            assert stop.tid != stub.pid
+            assert client.pc(stop) == program.address("hot")
+            if _ < 19:
+                stop = client.cont()
+        client.resume()
+        assert stub.line() == "vfork: exited 9"
+        assert stub.line() == "hits 22"
+        assert client.is_quiet(0.05)
+
+
+STEPPED = [("s", "fork_instruction", "fork: exited 11"), ("w", "vfork_instruction", "vfork: exited 12")]
+
+
+@pytest.mark.parametrize(("letter", "symbol", "line"), STEPPED)
+def test_g44_a_step_over_a_fork_is_not_inherited(
+    build: TraceeBuilder, letter: str, symbol: str, line: str
+) -> None:
+    program = build("forks")
+    at = program.address(symbol)
+    with at_ready(program) as (stub, client):
+        client.pass_signals(GdbSignal.CHLD)
+        client.insert(0, at)
+        stop = order(stub, client, letter)
+        assert "swbreak" in stop.fields
+        client.remove(0, at)
+        stop = client.step(stop.tid)
+        assert stop.kind == "T" and client.pc(stop) == at + 2, stop
+        client.resume()
+        assert stub.line() == line
+        assert client.interrupt().is_signal(GdbSignal.INT)
+        finish(stub, client)
+
+
+def test_an_exec_without_exec_events_keeps_the_session(build: TraceeBuilder) -> None:
+    program = build("exec_thread")
+    with at_ready(program, 2) as (stub, client):
+        client.resume()
+        stub.tell("e")
+        assert stub.line().startswith("after ")
+        assert client.interrupt().is_signal(GdbSignal.INT)
+        assert client.threads() == [(stub.pid, stub.pid)]
+        assert client.read_word(program.address("image")) == 2
+        client.resume()
+        stub.tell("q")
+        expect_exit(client, 6)

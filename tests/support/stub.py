@@ -1,0 +1,167 @@
+"""The server under test, as a subprocess.
+
+Used by: the integration and end-to-end tests.
+
+``GDBSTUB_SERVER`` (split as a shell would) replaces the command, so that the same tests run against
+another server: ``GDBSTUB_SERVER=gdbserver``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from tests.support.rsp_client import DEFAULT_FEATURES, RspClient
+from tests.support.tracees import DEADLINE, Conversation, Program, environment
+
+
+def server_command() -> list[str]:
+    """Return the words that start the server."""
+    override = os.environ.get("GDBSTUB_SERVER")
+    return shlex.split(override) if override else [sys.executable, "-m", "gdbstub"]
+
+
+class Stub(Conversation):
+    """One running server.  Its stdin and stdout are the launched program's; it speaks on stderr itself."""
+
+    def __init__(self, process: subprocess.Popen[bytes], stderr_fd: int) -> None:
+        super().__init__(process)
+        # The collector alone owns this descriptor and closes it at the end of the pipe, so that its number
+        # is never reused while a read of it is under way.
+        self._stderr_fd = stderr_fd
+        self._said = ""
+        self._ended = False
+        self._changed = threading.Condition()
+        self._collector = threading.Thread(target=self._collect, daemon=True)
+        self._collector.start()
+
+    def _collect(self) -> None:
+        while True:
+            chunk = os.read(self._stderr_fd, 65536)
+            with self._changed:
+                self._said += chunk.decode(errors="replace")
+                self._ended = not chunk
+                self._changed.notify_all()
+            if not chunk:
+                os.close(self._stderr_fd)
+                return
+
+    @property
+    def stderr(self) -> str:
+        """What the server has said so far."""
+        with self._changed:
+            return self._said
+
+    def wait_for_words(self, pattern: str, count: int = 1, seconds: float = DEADLINE) -> re.Match[str]:
+        """Return the ``count``-th match of a pattern in the server's stderr."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while True:
+                matches = list(re.finditer(pattern, self._said))
+                if len(matches) >= count:
+                    return matches[count - 1]
+                left = deadline - time.monotonic()
+                if left <= 0 or self._ended:
+                    raise AssertionError(f"{pattern!r} not on stderr: {self._said!r}")
+                self._changed.wait(left)
+
+    @property
+    def server_pid(self) -> int:
+        """The server's own process id."""
+        return self.process.pid
+
+    @property
+    def port(self) -> int:
+        """The port that the server says it listens on."""
+        return int(self.wait_for_words(r"Listening on port (\d+)").group(1))
+
+    @property
+    def pid(self) -> int:
+        """The traced process's id, as the server announced it."""
+        return int(self.wait_for_words(r"(?:created|Attached); pid = (\d+)").group(1))
+
+    def connect(self, features: str = DEFAULT_FEATURES, *, timeout: float = DEADLINE) -> RspClient:
+        """Return a client that has done its handshake."""
+        client = RspClient(self.port, timeout=timeout)
+        try:
+            client.handshake(features)
+        except BaseException:
+            client.close()
+            raise
+        return client
+
+    def exit_status(self, seconds: float = DEADLINE) -> int:
+        """Wait for the server to end by itself and return its status."""
+        status = self.process.wait(seconds)
+        self._collector.join(seconds)
+        return status
+
+    def is_alive(self) -> bool:
+        """Tell whether the server still runs."""
+        return self.process.poll() is None
+
+    def stop(self) -> None:
+        """End the server, kindly first."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(3)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        # An inferior that outlives its server may hold the other end.
+        with contextlib.suppress(BrokenPipeError):
+            self._stdin.close()
+
+
+@contextmanager
+def server(*words: object, options: Sequence[str] = ()) -> Iterator[Stub]:
+    """Start the server with the words of its command line after the options."""
+    reading, writing = os.pipe()
+    with subprocess.Popen(
+        [*server_command(), *options, *map(str, words)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=writing,
+        env=environment(),
+        process_group=0,
+    ) as process:
+        os.close(writing)
+        stub = Stub(process, reading)
+        try:
+            yield stub
+        finally:
+            stub.stop()
+
+
+@contextmanager
+def launch(program: Program, *arguments: object, options: Sequence[str] = ()) -> Iterator[Stub]:
+    """Let the server start a program; it is stopped before its first instruction."""
+    with server("localhost:0", program, *arguments, options=options) as stub:
+        assert stub.port
+        yield stub
+
+
+@contextmanager
+def attach(pid: int, options: Sequence[str] = ()) -> Iterator[Stub]:
+    """Let the server attach to a process that runs."""
+    with server("--attach", "localhost:0", pid, options=options) as stub:
+        assert stub.port
+        yield stub
+
+
+@contextmanager
+def multi(options: Sequence[str] = ()) -> Iterator[Stub]:
+    """Start a server without a process; the client says what to do."""
+    with server("--multi", "localhost:0", options=options) as stub:
+        assert stub.port
+        yield stub
