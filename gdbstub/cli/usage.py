@@ -15,9 +15,9 @@ PACKETS = {
     "vCont": "resuming threads one by one (all of vCont)",
     "vConts": "stepping through vCont",
     "T": "stop replies with registers; plain S is sent",
-    "Tthread": "the thread in a stop reply",
     "qC": "asking for the current thread",
     "qfThreadInfo": "listing threads",
+    "Tthread": "the thread in a stop reply",
     "threads": "vCont, Tthread, qC and qfThreadInfo together",
 }
 

@@ -14,6 +14,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import trio
 
@@ -65,6 +66,8 @@ class Server:
         self._extended = False
         self._poll = select.poll()
         self._driver = Driver(self._tracer, self._flush_all, self._urgent)
+        if log.wants("threads"):
+            self._tracer.log = partial(log.write, "threads")
 
     # ------------------------------------------------------------ running
 
@@ -132,8 +135,8 @@ class Server:
         except TargetError as failure:
             if settings.attach_pid is not None:
                 raise StartupError(
+                    f"{failure.text}\n"
                     f"Cannot attach to process {settings.attach_pid}: {os.strerror(failure.errno)} ({failure.errno})"
-                    f"\n{failure.text}"
                 ) from None
             raise StartupError(failure.text) from None
         while self.keeper.launched is None:
@@ -332,7 +335,8 @@ class Server:
     def _child_ended(self, pid: Pid) -> None:
         if pid in self._let_go:
             self._let_go.discard(pid)
-            if not self._connections and not self._tracer.pids() and not self._settings.multi:
+            extended = any(connection.session.extended for connection in self._connections)
+            if not extended and not self._tracer.pids() and not self._let_go:
                 self._end.set()
 
     # ------------------------------------------------------------ Host
@@ -369,11 +373,13 @@ class Server:
         """Learn that a process is traced now."""
         say(f"Attached; pid = {pid}")
 
-    def detached(self, pid: Pid, *, launched: bool) -> None:
+    def detached(self, pid: Pid, *, launched: bool, extended: bool) -> None:
         """Learn that a process is no longer traced: for one that was launched, the server stays until it ends."""
         self.keeper.last_stops.pop(pid, None)
         if launched:
             self._let_go.add(pid)
+        elif not extended and len(self._connections) <= 1 and not self._tracer.pids():
+            self._end.set()
 
     def clients(self) -> Sequence[str]:
         """Describe each client in one line."""
@@ -391,6 +397,7 @@ class Server:
         if name is None:
             return False
         self._log.switch(name, on)
+        self._tracer.log = partial(self._log.write, "threads") if self._log.wants("threads") else None
         for connection in self._connections:
             connection.session.watch = self._watcher(connection.session.engine_id)
         return True

@@ -70,6 +70,13 @@ class SiteTable:
             TargetError: The memory there cannot be read or written.
         """
         site = self._sites.get(address)
+        if site is not None and site.inserted and not self._is_patched(site):
+            # The page was unmapped and another mapped there; gdb removes nothing from a library that went away.
+            owners = site.owners
+            self._forget(site)
+            self.claim(address, owner)
+            self._sites[address].owners |= owners
+            return
         if site is None:
             shadow = self._memory.read(address, len(self._trap))
             if len(shadow) < len(self._trap):
@@ -167,7 +174,9 @@ class SiteTable:
             site = self._sites[at]
             if site.inserted:
                 low, high = max(at, address), min(at + width, end)
-                out[low - address : high - address] = site.shadow[low - at : high - at]
+                # Other bytes than ours are there where the page was replaced under the patch.
+                if out[low - address : high - address] == self._trap[low - at : high - at]:
+                    out[low - address : high - address] = site.shadow[low - at : high - at]
         return bytes(out)
 
     def write(self, address: Addr, data: bytes) -> None:
@@ -200,11 +209,18 @@ class SiteTable:
         del self._sites[site.address]
         del self._order[bisect_left(self._order, site.address)]
 
+    def _is_patched(self, site: BreakpointSite) -> bool:
+        try:
+            return self._memory.read(site.address, len(self._trap)) == self._trap
+        except StubError:
+            return False
+
     def _restore(self, site: BreakpointSite) -> None:
         if site.inserted:
             site.inserted = False
             try:
-                self._memory.write(site.address, site.shadow)
+                if self._is_patched(site):
+                    self._memory.write(site.address, site.shadow)
             except StubError:
                 # The page or the process is gone, and the patch with it.
                 return

@@ -128,6 +128,8 @@ class Tracer:
         #: Engines that hold a fork child rather than let it go, and which kinds.
         self._fork_wishes: dict[EngineId, frozenset[ForkKind]] = {}
         self._my_pid = os.getpid()
+        #: Takes a line about each status and each resume; None: quiet.
+        self.log: Callable[[str], None] | None = None
         #: Resumes so far: the driver polls for a while after a packet that added to it.
         self.resumes = 0
 
@@ -267,7 +269,7 @@ class Tracer:
         inferior = self._inferior(pid)
         if engine_id is not None:
             self._leave(inferior, engine_id)
-            if inferior.arbiter.engines():
+            if any(each != self._keeper for each in inferior.arbiter.engines()):
                 self._settle()
                 return
         self._let_go(inferior)
@@ -601,6 +603,8 @@ class Tracer:
         """Make the ptrace request.  PTRACE: the thread is in a ptrace-stop."""
         tid = tracee.tid
         inferior = tracee.inferior
+        if self.log is not None:
+            self.log(f"thread {tid}: {vote.name.lower()} from {tracee.stop.value}, signal {tracee.parked}")
         sig = NO_SIGNAL
         if tracee.stop is StopKind.SIGNAL:
             sig = tracee.parked
@@ -680,6 +684,8 @@ class Tracer:
                 self._on_child_exit(Pid(tid))
             return
         status = decode(raw)
+        if self.log is not None:
+            self.log(f"thread {tid}: {status.kind.value} {status.detail}")
         nested, self._busy = self._busy, True
         try:
             if status.kind is StatusKind.EXITED or status.kind is StatusKind.KILLED:

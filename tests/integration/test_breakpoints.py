@@ -167,7 +167,7 @@ def test_g55_a_step_over_clone_stays_in_the_parent(build: TraceeBuilder) -> None
 
 def test_g56_no_hit_of_a_hot_breakpoint_is_missed_under_passed_signals(build: TraceeBuilder) -> None:
     program = build("hot_alarm")
-    with at_ready(program, 200) as (stub, client):
+    with at_ready(program, 200, 100) as (stub, client):
         client.pass_signals(GdbSignal.ALRM)
         client.insert(0, program.address("hot"))
         stop = order(stub, client, "g")
@@ -182,7 +182,8 @@ def test_g56_no_hit_of_a_hot_breakpoint_is_missed_under_passed_signals(build: Tr
 
 def test_g56_no_hit_is_missed_when_the_client_passes_each_signal_on(build: TraceeBuilder) -> None:
     program = build("hot_alarm")
-    with at_ready(program, 50) as (stub, client):
+    # Slower than the round trip of a stop, or the program would do nothing but handle alarms.
+    with at_ready(program, 50, 20_000) as (stub, client):
         client.insert(0, program.address("hot"))
         stop = order(stub, client, "g")
         hits = alarms = 0

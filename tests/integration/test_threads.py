@@ -83,7 +83,7 @@ def test_g35_a_sibling_process_is_reaped_by_the_server_that_is_its_parent(build:
         client.resume()
         stub.tell("P")
         child = int(stub.line().split()[1])
-        proc.wait_gone(child)
+        proc.wait_reaped(child)
         stub.ping()
         assert client.interrupt().is_signal(GdbSignal.INT)
         assert client.threads() == [(stub.pid, stub.pid)]

@@ -82,8 +82,13 @@ def wait_untraced(pid: int) -> None:
 
 
 def wait_gone(pid: int) -> None:
-    """Wait until a process, which is no child of ours, is reaped."""
-    wait_until(lambda: not Path(f"/proc/{pid}").exists(), f"process {pid} is gone")
+    """Wait until a process, which is no child of ours, has ended; whoever adopts it reaps it in its own time."""
+    wait_until(lambda: state(pid) in (None, "Z", "X"), f"process {pid} is gone")
+
+
+def wait_reaped(pid: int) -> None:
+    """Wait until nothing is left of a process."""
+    wait_until(lambda: state(pid) is None, f"process {pid} is reaped")
 
 
 def _environment_has_token(pid: int) -> bool:

@@ -1,4 +1,5 @@
-/* hot_alarm ROUNDS: runs hot() ROUNDS times under a 10 kHz timer; says rounds and whether alarms came; exits 0. */
+/* hot_alarm ROUNDS MICROSECONDS: runs hot() ROUNDS times under an interval timer; says the rounds and whether alarms
+ * came; exits 0. */
 #include "tracee.h"
 #include <sys/time.h>
 
@@ -17,7 +18,7 @@ NOIPA void hot(void)
 int main(int argc, char **argv)
 {
     long count = atol(argv[1]);
-    struct itimerval every = {{0, 100}, {0, 100}}, never = {{0, 0}, {0, 0}};
+    struct itimerval every = {{0, atol(argv[2])}, {0, atol(argv[2])}}, never = {{0, 0}, {0, 0}};
     struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
 
     sigaction(SIGALRM, &action, NULL);

@@ -45,7 +45,12 @@ MAYBE_UNUSED static int letter(void)
     do
         got = read(0, &byte, 1);
     while (got < 0 && errno == EINTR);
-    if (got != 1)
+    if (got < 0) {
+        /* A restart code that leaked to the program shows here. */
+        say("read failed %d", errno);
+        _exit(96);
+    }
+    if (got == 0)
         _exit(0);
     return byte;
 }

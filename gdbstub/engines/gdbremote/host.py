@@ -49,8 +49,14 @@ class Host(Protocol):
     def attached(self, pid: Pid) -> None:
         """Learn that a process is traced now."""
 
-    def detached(self, pid: Pid, *, launched: bool) -> None:
-        """Learn that a process is no longer traced: for one that was launched, the server stays until it ends."""
+    def detached(self, pid: Pid, *, launched: bool, extended: bool) -> None:
+        """Learn that a process is no longer traced.
+
+        Args:
+            pid: Which.
+            launched: It is the server's own child: the server stays until it ends.
+            extended: The client may start or attach to another.
+        """
 
     def clients(self) -> Sequence[str]:
         """Describe each client in one line."""

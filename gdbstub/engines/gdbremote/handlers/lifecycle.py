@@ -84,8 +84,9 @@ def leave(session: Session, pid: Pid) -> None:
         session.target.detach(pid, session.engine_id)
     else:
         session.host.say(f"Detaching from process {pid}")
-        session.host.detached(pid, launched=not session.target.is_attached(pid))
-        session.target.detach(pid)
+        launched = not session.target.is_attached(pid)
+        session.target.detach(pid, session.engine_id)
+        session.host.detached(pid, launched=launched, extended=session.extended)
     if session.general and not session.target.has_thread(session.general):
         session.general = Tid(0)
 

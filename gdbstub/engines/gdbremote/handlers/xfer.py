@@ -126,7 +126,9 @@ def read_osdata(session: Session, cmd: ReadOsdata) -> Reply:
 @handles(ReadSiginfo)
 def read_siginfo(session: Session, cmd: ReadSiginfo) -> Reply:
     """Give the siginfo of the selected thread."""
-    return _serve(session, cmd, "siginfo", lambda: session.target.read_siginfo(session.thread()))
+    # Read field by field, at any offset: nothing of an earlier stop may be given.
+    data = session.target.read_siginfo(session.thread())
+    return chunk(data, cmd.offset, cmd.length, limit=session.packet_size - 16)
 
 
 @handles(WriteSiginfo)
