@@ -33,7 +33,7 @@ def markdown() -> str:
 
     handlers.load()
     lines = [
-        f"| `{row.name.decode()}` | {row.clients} | {row.purpose} | {row.without or '–'} |\n"
+        f"| `{row.name.decode()}` | {row.clients} | {row.purpose} | {row.without or ''} |\n"
         for row in registry.rows()
     ]
     return _HEAD + "".join(lines)

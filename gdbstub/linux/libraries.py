@@ -14,6 +14,7 @@ an error: all of it is the inferior's memory, and the inferior may write there.
 
 from __future__ import annotations
 
+import errno
 import struct
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -159,11 +160,12 @@ def _segments(memory: _Memory, auxv: dict[int, int]) -> Iterator[_Segment]:
             yield _Segment(fields[0], fields[1], fields[2], fields[5])
 
 
-def _r_debug(memory: _Memory, auxv: dict[int, int]) -> int:
+def _r_debug(memory: _Memory, auxv: dict[int, int]) -> int | None:
+    """Return the address of ``r_debug``: 0 before the dynamic linker has run, None where there never is one."""
     segments = list(_segments(memory, auxv))
     dynamic = next((each for each in segments if each.kind == PT_DYNAMIC), None)
     if dynamic is None:
-        return 0
+        return None
     headers = auxv[AT_PHDR]
     bias = 0
     for each in segments:
@@ -177,11 +179,11 @@ def _r_debug(memory: _Memory, auxv: dict[int, int]) -> int:
     for index in range(min(dynamic.memsz // (2 * memory.pointer_size), _MAX_DYNAMIC_ENTRIES)):
         entry = memory.words(address + index * 2 * memory.pointer_size, 2)
         if entry is None or entry[0] == DT_NULL:
-            return 0
+            return None
         if entry[0] == DT_DEBUG:
             # Zero until the dynamic linker has run.
             return entry[1]
-    return 0
+    return None
 
 
 def _list(memory: _Memory, lm: int, prev: int, lmid: int, seen: set[int]) -> Iterator[tuple[int, bytes]]:
@@ -243,6 +245,9 @@ def svr4_xml(
         start: Where the client asks for the rest of a list it knows: the first link_map it does not know.
         prev: The link_map before ``start``; the list is empty where the inferior says otherwise.
         lmid: The namespace of ``start``, as it was sent with an earlier list.
+
+    Raises:
+        TargetError: ENOENT where the program's dynamic section names no list: it is static, or ld.so itself.
     """
     memory = _Memory(read, pointer_size)
     out: list[bytes] = []
@@ -252,7 +257,11 @@ def svr4_xml(
         out += [item for _, item in _list(memory, start, prev or 0, lmid or 0, seen)]
     else:
         main = 0
-        for r_debug, first in _namespaces(memory, _r_debug(memory, _vector(auxv, pointer_size))):
+        base = _r_debug(memory, _vector(auxv, pointer_size))
+        if base is None:
+            # A client that is refused looks for itself, for example in a program started through ld.so.
+            raise TargetError(errno.ENOENT, "the program has no DT_DEBUG entry")
+        for r_debug, first in _namespaces(memory, base):
             is_base = not out and not main
             for lm, item in _list(memory, first, 0, r_debug, seen):
                 if is_base and not main:

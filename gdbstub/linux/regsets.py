@@ -271,7 +271,7 @@ def _area_plan(spec: ArchSpec, layout: XsaveLayout) -> _AreaPlan:
 class RegisterFile:
     """The registers of one tracee; every method needs it in a ptrace-stop."""
 
-    __slots__ = ("_area", "_area_length", "_area_plan", "_general", "_note", "_plan", "spec", "tid")
+    __slots__ = ("_all", "_area", "_area_length", "_area_plan", "_general", "_note", "_plan", "spec", "tid")
 
     def __init__(self, tid: Tid, spec: ArchSpec) -> None:
         self.tid = tid
@@ -280,6 +280,9 @@ class RegisterFile:
         self._general: bytes | None = None
         #: The XSAVE area, padded to what the plan needs, with initial states filled in.
         self._area: bytes | None = None
+        #: The wire's whole, as long as the stop lasts.
+        self._all: bytes | None = None
+        #: The wire's whole, as long as the stop lasts.
         #: As long as the kernel gave it.
         self._area_length = 0
         self._area_plan: _AreaPlan | None = None
@@ -289,6 +292,7 @@ class RegisterFile:
         """Forget what was read: the tracee has been resumed, or changed by another way."""
         self._general = None
         self._area = None
+        self._all = None
 
     def general(self) -> bytes:
         """Return struct user_regs_struct as the kernel gives it."""
@@ -334,6 +338,8 @@ class RegisterFile:
 
     def read_all(self) -> bytes:
         """Return all registers in the order of the description."""
+        if self._all is not None:
+            return self._all
         plan = self._plan
         general = plan.pack(*plan.pick(plan.unpack(self._general or self.general())))
         area = self._area
@@ -341,7 +347,8 @@ class RegisterFile:
             area = self._read_area()
         assert self._area_plan is not None
         extended = self._area_plan.read(area)
-        return b"".join([general[place] if kind else extended[place] for kind, place in plan.runs])
+        self._all = b"".join([general[place] if kind else extended[place] for kind, place in plan.runs])
+        return self._all
 
     def read(self, number: int) -> bytes:
         """Return one register, as wide as the description says.
@@ -427,6 +434,7 @@ class RegisterFile:
         raw = self._general
         if raw is not None:
             self._general = raw[:at] + value.to_bytes(8, "little") + raw[at + 8 :]
+            self._all = None
 
     def _write_word(self, name: str, at: int, value: int) -> list[str]:
         """Write one member; return its name if the kernel refuses it."""
@@ -435,6 +443,7 @@ class RegisterFile:
             return []
         # The kernel keeps some flags to itself, and a selector can change a base: read again what came of it.
         self._general = None
+        self._all = None
         try:
             poke_user(self.tid, at, value)
         except TargetError as failure:
@@ -455,6 +464,7 @@ class RegisterFile:
         if _RIP in changed and _ORIG_RAX not in changed and self._would_restart(after):
             after[_ORIG_RAX : _ORIG_RAX + 8] = _NO_SYSCALL.to_bytes(8, "little")
         self._general = None
+        self._all = None
         try:
             write_user_regs(self.tid, bytes(after))
         except TargetError as failure:
@@ -551,9 +561,11 @@ class RegisterFile:
         except TargetError as failure:
             if failure.errno != errno.EINVAL:
                 self._area = None
+                self._all = None
                 raise
             return False
         self._area = bytes(area)
+        self._all = None
         return True
 
 

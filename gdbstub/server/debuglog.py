@@ -21,7 +21,7 @@ class DebugLog:
 
     def __init__(self, kinds: frozenset[str], *, timestamps: bool, path: str | None) -> None:
         self._kinds = set(kinds)
-        self._timestamps = timestamps
+        self.timestamps = timestamps
         # Line-buffered and kept open for the life of the server.
         self._file: TextIO = open(path, "a", buffering=1) if path else sys.stderr  # noqa: SIM115, PTH123
 
@@ -40,6 +40,6 @@ class DebugLog:
         """Write a line of one kind."""
         if kind not in self._kinds:
             return
-        stamp = f"{time.time():.6f} " if self._timestamps else ""
+        stamp = f"{time.time():.6f} " if self.timestamps else ""
         self._file.write(f"{stamp}[{kind}] {text}\n")
         self._file.flush()

@@ -81,6 +81,7 @@ class Server:
         self._listener = listener
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._driver.run)
+            nursery.start_soon(self._driver.watch_leaders)
             nursery.start_soon(self._watch_signals)
             try:
                 pid = await self._start()
@@ -393,6 +394,9 @@ class Server:
 
     def set_debug(self, kind: str, on: bool) -> bool:
         """Switch a kind of debug output; tell whether there is such a kind."""
+        if kind == "timestamps":
+            self._log.timestamps = on
+            return True
         name = _DEBUG_KINDS.get(kind)
         if name is None:
             return False

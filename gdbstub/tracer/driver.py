@@ -15,6 +15,7 @@ client's packet or a Ctrl-C is seen at once.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from time import perf_counter_ns
@@ -50,6 +51,7 @@ class Driver:
         self._signalfd = open_child_signalfd()
         self._patience = _PATIENCE_MAX
         self._parked_at = 0
+        self._concern = trio.Event()
         claim_thread()
 
     @property
@@ -71,33 +73,48 @@ class Driver:
             if tracer.drain():
                 if done():
                     self._patience = min(_PATIENCE_MAX, self._patience * 2 + 10_000)
+                    # The wake-up for what has just been handled would only find nothing.
+                    self._clear_signalfd()
                     return
                 now = perf_counter_ns()
                 deadline = now + self._patience
                 if now - start > _SLICE:
-                    return
+                    break
             count += 1
             if not count % _LOOK_EVERY:
                 now = perf_counter_ns()
                 if now > deadline:
                     self._patience >>= 1
                     self._parked_at = now
-                    return
+                    break
                 if self._urgent():
-                    return
+                    break
+        if tracer.waiting:
+            self._concern.set()
+
+    def _clear_signalfd(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._signalfd, 4096)
+
+    async def watch_leaders(self) -> None:
+        """Look for leaders that exited silently while something waits for every thread to stand."""
+        while True:
+            await self._concern.wait()
+            self._concern = trio.Event()
+            while self._tracer.check_zombie_leaders():
+                self._after()
+                await trio.sleep(_LEADER_PERIOD)
+            self._after()
 
     async def run(self) -> None:
         """Drain statuses until cancelled."""
         tracer = self._tracer
         fd = self._signalfd
         while True:
-            waiting = tracer.check_zombie_leaders()
-            with trio.move_on_after(_LEADER_PERIOD if waiting else float("inf")):
-                await trio.lowlevel.wait_readable(fd)
-            try:
-                os.read(fd, 4096)
-            except BlockingIOError:
-                pass
+            if tracer.waiting:
+                self._concern.set()
+            await trio.lowlevel.wait_readable(fd)
+            self._clear_signalfd()
             start = perf_counter_ns()
             if start - self._parked_at < _PATIENCE_MAX:
                 # It came soon after all: polling would have caught it.

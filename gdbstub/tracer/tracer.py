@@ -362,6 +362,11 @@ class Tracer:
         tracee = self._tracees.get(tid)
         return tracee is not None and tracee.stopped
 
+    @property
+    def waiting(self) -> bool:
+        """Tell whether something waits for every thread to stand."""
+        return bool(self._waiting) or any(each.exclusive is not None for each in self._inferiors.values())
+
     def describe(self, tid: Tid) -> str:
         """Say in one word what a thread does, for ``monitor threads``."""
         tracee = self._tracee(tid)
@@ -1145,7 +1150,7 @@ class Tracer:
                     self._mark(inferior)
         if self._dirty:
             self._settle()
-        return bool(self._waiting) or any(each.exclusive for each in self._inferiors.values())
+        return self.waiting
 
     # ------------------------------------------------------------ registers
 

@@ -199,12 +199,11 @@ ALPHABET = b"0123456789abcdefp:;,.-=zZ\x00\xff}*#$"
 
 def test_random_packets_are_answered(build: TraceeBuilder) -> None:
     dice = random.Random(2)
-    with unharmed(build("obey")) as (stub, _client):
-        with stub.connect() as client:
-            for _ in range(1500):
-                tail = bytes(dice.choice(ALPHABET) for _ in range(dice.randrange(0, 24)))
-                packet = dice.choice(READERS).encode() + tail
-                try:
-                    client.ask(packet, timeout=5)
-                except (TimeoutError, ConnectionEnded) as problem:
-                    raise AssertionError(f"{packet!r} got {problem!r}") from None
+    with unharmed(build("obey")) as (stub, _client), stub.connect() as client:
+        for _ in range(1500):
+            tail = bytes(dice.choice(ALPHABET) for _ in range(dice.randrange(0, 24)))
+            packet = dice.choice(READERS).encode() + tail
+            try:
+                client.ask(packet, timeout=5)
+            except (TimeoutError, ConnectionEnded) as problem:
+                raise AssertionError(f"{packet!r} got {problem!r}") from None

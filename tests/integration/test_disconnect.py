@@ -27,13 +27,14 @@ def reset(client: RspClient) -> None:
 @pytest.mark.parametrize("drop", [RspClient.close, reset], ids=["close", "reset"])
 def test_a_stopped_process_stays_stopped_for_the_next_client(build: TraceeBuilder, drop: object) -> None:
     assert callable(drop)
-    with at_ready(build("obey")) as (stub, client):
-        registers = client.ask("g")
+    program = build("spin")
+    with at_ready(program, 1) as (stub, client):
+        counted = client.read_word(program.address("counters"))
         drop(client)
         stub.wait_for_words(r"Remote side has terminated connection", seconds=1.0)
         with stub.connect() as second:
             assert second.current_stop().kind == "T"
-            assert second.ask("g") == registers
+            assert second.read_word(program.address("counters")) == counted
             finish(stub, second)
 
 
@@ -95,9 +96,8 @@ def test_a_drop_in_the_middle_of_a_packet_is_only_a_drop(build: TraceeBuilder, t
 
 def test_a_connection_that_says_nothing_is_not_the_client(build: TraceeBuilder) -> None:
     with launch(build("obey")) as stub:
-        with socket.create_connection(("127.0.0.1", stub.port)):
-            with stub.connect() as client:
-                assert client.current_stop().kind == "T"
+        with socket.create_connection(("127.0.0.1", stub.port)), stub.connect() as client:
+            assert client.current_stop().kind == "T"
         for _ in range(5):
             socket.create_connection(("127.0.0.1", stub.port)).close()
         with stub.connect() as client:

@@ -89,9 +89,7 @@ HITS_OF_CHILDREN = [("f", "fork: exited 8"), ("v", "vfork: exited 9"), ("s", "fo
 
 
 @pytest.mark.parametrize(("letter", "line"), HITS_OF_CHILDREN)
-def test_g42_g43_a_child_never_meets_its_parents_breakpoints(
-    build: TraceeBuilder, letter: str, line: str
-) -> None:
+def test_g42_g43_a_child_never_meets_its_parents_breakpoints(build: TraceeBuilder, letter: str, line: str) -> None:
     program = build("forks")
     with at_ready(program) as (stub, client):
         client.pass_signals(GdbSignal.CHLD)
@@ -130,9 +128,7 @@ STEPPED = [("s", "fork_instruction", "fork: exited 11"), ("w", "vfork_instructio
 
 
 @pytest.mark.parametrize(("letter", "symbol", "line"), STEPPED)
-def test_g44_a_step_over_a_fork_is_not_inherited(
-    build: TraceeBuilder, letter: str, symbol: str, line: str
-) -> None:
+def test_g44_a_step_over_a_fork_is_not_inherited(build: TraceeBuilder, letter: str, symbol: str, line: str) -> None:
     program = build("forks")
     at = program.address(symbol)
     with at_ready(program) as (stub, client):

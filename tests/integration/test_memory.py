@@ -52,7 +52,7 @@ def test_g64_a_write_that_does_not_fit_changes_nothing(build: TraceeBuilder) -> 
 
 def test_g64_a_read_across_a_hole_gives_what_is_there_or_an_error(build: TraceeBuilder) -> None:
     program = build("memory")
-    with at_ready(program) as (stub, client):
+    with at_ready(program) as (_stub, client):
         page = client.read_word(program.address("page"))
         reply = client.ask(f"m{page + PAGE - 8:x},10")
         assert reply == "41" * 8 or reply.startswith("E")

@@ -51,9 +51,7 @@ def test_g34_every_thread_of_a_storm_hits_its_breakpoint(build: TraceeBuilder) -
 
 
 @pytest.mark.parametrize(("letter", "name"), [("u", "usr1"), ("3", "clone3")])
-def test_g35_a_process_made_by_an_unusual_clone_is_let_go_clean(
-    build: TraceeBuilder, letter: str, name: str
-) -> None:
+def test_g35_a_process_made_by_an_unusual_clone_is_let_go_clean(build: TraceeBuilder, letter: str, name: str) -> None:
     program = build("clones")
     with at_ready(program) as (stub, client):
         client.pass_signals(GdbSignal.CHLD, GdbSignal.USR1)
@@ -103,9 +101,7 @@ KILL_SCENES = ["entry", "interrupt", "breakpoint", "watchpoint", "step", "signal
 
 
 @pytest.mark.parametrize("scene", KILL_SCENES)
-def test_g38_a_kill_during_a_stop_is_reported_when_the_client_goes_on(
-    build: TraceeBuilder, scene: str
-) -> None:
+def test_g38_a_kill_during_a_stop_is_reported_when_the_client_goes_on(build: TraceeBuilder, scene: str) -> None:
     program = build("trap_rows")
     with at_entry(program) as (stub, client):
         stop = client.current_stop()

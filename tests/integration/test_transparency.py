@@ -60,27 +60,25 @@ def test_g31_the_story_without_a_tracer(build: TraceeBuilder) -> None:
 
 
 def test_g06_g31_the_parent_sees_the_same_under_a_client_that_passes_signals(build: TraceeBuilder) -> None:
-    with under_a_parent_that_logs(build) as (parent, child):
-        with attach(child) as stub, stub.connect() as client:
-            client.current_stop()
-            client.pass_signals(GdbSignal.STOP, GdbSignal.CONT)
-            client.resume()
-            assert job_control_story(parent, child, nothing) == UNTRACED_STORY
-            assert client.expect_stop().text.startswith("W")
+    with under_a_parent_that_logs(build) as (parent, child), attach(child) as stub, stub.connect() as client:
+        client.current_stop()
+        client.pass_signals(GdbSignal.STOP, GdbSignal.CONT)
+        client.resume()
+        assert job_control_story(parent, child, nothing) == UNTRACED_STORY
+        assert client.expect_stop().text.startswith("W")
 
 
 def test_g06_g31_the_parent_sees_the_same_under_a_client_that_is_told_of_signals(build: TraceeBuilder) -> None:
-    with under_a_parent_that_logs(build) as (parent, child):
-        with attach(child) as stub, stub.connect() as client:
-            client.current_stop()
+    with under_a_parent_that_logs(build) as (parent, child), attach(child) as stub, stub.connect() as client:
+        client.current_stop()
 
-            def pass_it_on(number: int) -> None:
-                stop = client.expect_stop()
-                assert stop.value == number, stop
-                client.resume(f"vCont;C{number:02x}")
+        def pass_it_on(number: int) -> None:
+            stop = client.expect_stop()
+            assert stop.value == number, stop
+            client.resume(f"vCont;C{number:02x}")
 
-            client.resume()
-            assert job_control_story(parent, child, pass_it_on) == UNTRACED_STORY
+        client.resume()
+        assert job_control_story(parent, child, pass_it_on) == UNTRACED_STORY
 
 
 def test_g31_the_parent_sees_the_same_when_the_client_has_dropped(build: TraceeBuilder) -> None:
@@ -102,17 +100,14 @@ def test_g31_the_parent_sees_the_same_after_detach(build: TraceeBuilder) -> None
 
 
 @pytest.mark.parametrize("running_first", [False, True])
-def test_g31_the_parent_learns_of_a_kill_though_the_client_stalls(
-    build: TraceeBuilder, running_first: bool
-) -> None:
-    with under_a_parent_that_logs(build) as (parent, child):
-        with attach(child) as stub, stub.connect() as client:
-            client.current_stop()
-            if running_first:
-                client.resume()
-            os.kill(child, signal.SIGKILL)
-            assert parent.line(2.0) == "wait: killed 9"
-            assert stub.is_alive()
+def test_g31_the_parent_learns_of_a_kill_though_the_client_stalls(build: TraceeBuilder, running_first: bool) -> None:
+    with under_a_parent_that_logs(build) as (parent, child), attach(child) as stub, stub.connect() as client:
+        client.current_stop()
+        if running_first:
+            client.resume()
+        os.kill(child, signal.SIGKILL)
+        assert parent.line(2.0) == "wait: killed 9"
+        assert stub.is_alive()
 
 
 def visit(client: RspClient, spot: int, tracee: Tracee) -> None:
@@ -156,9 +151,7 @@ def stop_report(pid: int) -> int | None:
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("consumed", [True, False], ids=["consumed", "pending"])
-def test_g13_a_stopped_process_is_as_stopped_as_before(
-    build: TraceeBuilder, threads: int, consumed: bool
-) -> None:
+def test_g13_a_stopped_process_is_as_stopped_as_before(build: TraceeBuilder, threads: int, consumed: bool) -> None:
     with running(build("sleepers"), threads - 1) as tracee:
         os.kill(tracee.pid, signal.SIGSTOP)
         proc.wait_until(

@@ -73,7 +73,7 @@ def test_g46_two_watchpoints_in_turn_report_their_own_addresses(build: TraceeBui
     with at_ready(program) as (stub, client):
         client.insert(WRITE, program.address("first"), 8)
         client.insert(WRITE, program.address("second"), 8)
-        for letter, name in ["a first".split(), "b second".split()] * 3:
+        for letter, name in [("a", "first"), ("b", "second")] * 3:
             check_hit(order(stub, client, letter), "watch", program.address(name))
             back_to_orders(stub, client)
 
@@ -124,9 +124,7 @@ def test_g47_neighbours_of_a_watched_region_do_not_stop(build: TraceeBuilder) ->
 
 
 @pytest.mark.parametrize(("kind", "tag"), [(READ, "rwatch"), (ACCESS, "awatch")])
-def test_g47_reads_are_seen_by_read_and_access_watchpoints(
-    build: TraceeBuilder, kind: int, tag: str
-) -> None:
+def test_g47_reads_are_seen_by_read_and_access_watchpoints(build: TraceeBuilder, kind: int, tag: str) -> None:
     program = build("watch")
     with at_ready(program) as (stub, client):
         if client.ask(f"Z{kind},{program.address('first'):x},8") == "":

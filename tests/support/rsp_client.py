@@ -29,9 +29,7 @@ class ConnectionEnded(Exception):
 
 def encode(body: bytes) -> bytes:
     """Frame one packet, escaping what must be."""
-    escaped = b"".join(
-        b"}" + bytes([byte ^ 0x20]) if byte in b"#$}*" else bytes([byte]) for byte in body
-    )
+    escaped = b"".join(b"}" + bytes([byte ^ 0x20]) if byte in b"#$}*" else bytes([byte]) for byte in body)
     return b"$" + escaped + b"#%02x" % (sum(escaped) % 256)
 
 

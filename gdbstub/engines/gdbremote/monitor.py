@@ -101,6 +101,17 @@ def _set_debug(session: Session, words: list[str]) -> Iterator[str]:
     yield from _switch(session, "debug", words)
 
 
+@monitor("set debug-format all|none|timestamp", "Choose what precedes each line of debug output.")
+def _set_debug_format(session: Session, words: list[str]) -> Iterator[str]:
+    wanted = ",".join(words).split(",")
+    if not words or not set(wanted) <= {"all", "none", "timestamp"}:
+        yield "all, none or timestamp expected: set debug-format timestamp"
+        return
+    stamps = wanted[-1] != "none"
+    session.host.set_debug("timestamps", stamps)
+    yield f"All extra debug format options {'enabled' if stamps else 'disabled'}."
+
+
 @monitor("set remote-debug 0|1", "Switch the log of packets.")
 def _set_remote_debug(session: Session, words: list[str]) -> Iterator[str]:
     yield from _switch(session, "remote-debug", words)

@@ -62,6 +62,10 @@ from gdbstub.vocab.signals import GDB_SIGNAL_0, GDB_SIGNAL_INT, GDB_SIGNAL_TRAP
 handlers.load()
 
 
+#: Replies from this size on are kept encoded in case the next one is the same, bytes.
+_WORTH_KEEPING = 512
+
+
 class Awaiting(Enum):
     """What the client waits for."""
 
@@ -128,7 +132,9 @@ class Session:
         self._framer = Framer()
         self._out: list[bytes] = []
         self._last_reply = b""
+        self._kept_payload = self._kept_packet = b""
         self._notifications: deque[bytes] = deque()
+        self._postponed: list[bytes] = []
         self._notifying = False
         self._last_program: tuple[str, ...] = ()
         #: Called with each payload, for the recorder: ``<`` from the client, ``>`` to it.
@@ -168,6 +174,10 @@ class Session:
     def _packet(self, payload: bytes) -> None:
         if self.watch is not None:
             self.watch("<", payload)
+        if self.restarting:
+            # ``R`` has no reply: what the client asks next is about the new program.
+            self._postponed.append(payload)
+            return
         found = registry.find(payload)
         if not self.spoken:
             self.spoken = True
@@ -198,7 +208,14 @@ class Session:
         """Send a reply."""
         if self.watch is not None:
             self.watch(">", payload)
-        packet = frame(run_length(payload))
+        if len(payload) < _WORTH_KEEPING:
+            packet = frame(run_length(payload))
+        elif payload == self._kept_payload:
+            packet = self._kept_packet
+        else:
+            # The same registers are often asked for twice in a stop.
+            packet = self._kept_packet = frame(run_length(payload))
+            self._kept_payload = payload
         self._last_reply = packet
         self._out.append(packet)
 
@@ -324,9 +341,6 @@ class Session:
                 return Vote.CONTINUE
             case Launched():
                 self.host.created(event.pid, self.last_program[0] if self.last_program else "")
-                if self.restarting:
-                    self._restarted(event)
-                    return Vote.STOP
                 if self.nonstop:
                     self._launched_nonstop(event)
                     return Vote.STOP
@@ -370,6 +384,12 @@ class Session:
 
     def _report(self) -> None:
         event, sig = self.chosen, None
+        if self.restarting and event is not None:
+            if not isinstance(event, ProcessExited):
+                self.general = event.tid
+                self.host.note_stop(event.pid, event)
+            self._restarted()
+            return
         if self.interrupted and not isinstance(event, ProcessExited):
             if event is not None:
                 self.pending[event.tid] = event
@@ -468,16 +488,19 @@ class Session:
             self.exits.append(event)
 
     def _launch_failed(self, event: LaunchFailed) -> None:
-        if self.awaiting is Awaiting.LAUNCH:
+        if self.restarting:
+            self._restarted()
+        elif self.awaiting is Awaiting.LAUNCH:
             self.awaiting = Awaiting.NOTHING
             self.send(error_reply(TargetError(1, event.text), texts=self.features.error_texts))
 
-    def _restarted(self, event: Launched) -> None:
+    def _restarted(self) -> None:
         self.restarting = False
         self.awaiting = Awaiting.NOTHING
-        self.general = event.tid
-        self.target.hold_all(self.engine_id)
-        self.host.note_stop(event.pid, event)
+        self.chosen = None
+        postponed, self._postponed = self._postponed, []
+        for payload in postponed:
+            self._packet(payload)
 
     def _launched_nonstop(self, event: Launched) -> None:
         self.awaiting = Awaiting.NOTHING

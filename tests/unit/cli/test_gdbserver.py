@@ -185,7 +185,7 @@ def test_disable_packet_alone_lists_the_packets() -> None:
     found = outcome("--disable-packet")
     assert found.status == 0
     assert re.match(
-        r"Disableable packets:.*vCont.*T.*Tthread.*qC.*qfThreadInfo.*threads", found.stdout, re.DOTALL
+        r"Disableable packets:.*vCont.*T.*qC.*qfThreadInfo.*Tthread.*threads", found.stdout, re.DOTALL
     )
 
 

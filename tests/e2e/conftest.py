@@ -1,0 +1,35 @@
+"""What the end-to-end tests share: debuggers that end with the test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from tests.support.debuggers.gdb_session import GdbSession
+from tests.support.tracees import Program
+
+
+class StartGdb(Protocol):
+    """Starts one more gdb."""
+
+    def __call__(self, program: Program | None = None, settings: Sequence[str] = ()) -> GdbSession: ...
+
+
+@pytest.fixture
+def gdb(tmp_path: Path) -> Iterator[StartGdb]:
+    """Start gdbs that end with the test."""
+    with ExitStack() as stack:
+        count = 0
+
+        def start(program: Program | None = None, settings: Sequence[str] = ()) -> GdbSession:
+            nonlocal count
+            count += 1
+            folder = tmp_path / f"gdb{count}"
+            folder.mkdir()
+            return stack.enter_context(GdbSession(folder, program, settings))
+
+        yield start

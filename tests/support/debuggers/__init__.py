@@ -1,0 +1,1 @@
+"""Real debuggers, driven by facts: a driver that runs inside, a session that runs it."""

@@ -1,0 +1,253 @@
+"""Runs inside gdb: takes verbs as JSON lines, answers each with a JSON line of facts.
+
+Used by: gdb_session.py, which starts gdb with this file and a socket whose number is in GDB_DRIVER_FD.
+Source: GDB manual, "Python API".
+
+gdb itself stays in its own event loop, as for a user at the prompt, so that background execution and
+non-stop mode work; a thread of ours reads the socket and posts each verb into that loop.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gdb  # type: ignore[import-not-found]  # exists only inside gdb
+
+Fact = Any
+Verb = Callable[..., Fact]
+
+_events: list[dict[str, Fact]] = []
+_changed = threading.Condition()
+
+
+def _place() -> dict[str, Fact]:
+    thread = gdb.selected_thread()
+    if thread is None or not thread.is_valid() or thread.is_running():
+        return {}
+    pid, tid, _ = thread.ptid
+    frame = gdb.newest_frame()
+    line = frame.find_sal().line
+    return {"pid": pid, "tid": tid, "function": frame.name(), "line": line, "pc": frame.pc()}
+
+
+def _record(fact: dict[str, Fact]) -> None:
+    with _changed:
+        _events.append(fact)
+        _changed.notify_all()
+
+
+def _on_stop(event: Fact) -> None:
+    if isinstance(event, gdb.BreakpointEvent):
+        fact = {"kind": "breakpoint", "numbers": [each.number for each in event.breakpoints]}
+    elif isinstance(event, gdb.SignalEvent):
+        fact = {"kind": "signal", "signal": event.stop_signal}
+    else:
+        fact = {"kind": "stop"}
+    _record({**fact, **_place()})
+
+
+def _on_exit(event: Fact) -> None:
+    fact = {"kind": "exited", "code": getattr(event, "exit_code", None)}
+    if fact["code"] is None:
+        fact["signal"] = str(gdb.parse_and_eval("$_exitsignal"))
+    _record({**fact, "pid": event.inferior.pid})
+
+
+def _take_events() -> list[dict[str, Fact]]:
+    with _changed:
+        taken = _events[:]
+        _events.clear()
+    return taken
+
+
+class _Counter(gdb.Breakpoint):  # type: ignore[misc]  # gdb's classes have no types
+    """Counts its hits, and stops only at the last of them."""
+
+    def __init__(self, location: str, last: int) -> None:
+        super().__init__(location)
+        self.hits = 0
+        self._last = last
+
+    def stop(self) -> bool:
+        self.hits += 1
+        return self.hits == self._last
+
+
+_counters: dict[int, _Counter] = {}
+
+
+def execute(line: str) -> Fact:
+    text = gdb.execute(line, to_string=True)
+    return {"text": text, "stops": _take_events()}
+
+
+def evaluate(expression: str) -> int:
+    return int(gdb.parse_and_eval(expression))
+
+
+def show(expression: str, form: str) -> str:
+    value = gdb.parse_and_eval(expression)
+    return str(value.format_string(format=form) if form else value.format_string())
+
+
+def breakpoint_at(location: str, kind: str) -> int:
+    kinds = {
+        "software": {"type": gdb.BP_BREAKPOINT},
+        "hardware": {"type": gdb.BP_HARDWARE_BREAKPOINT},
+        "write": {"type": gdb.BP_WATCHPOINT, "wp_class": gdb.WP_WRITE},
+        "read": {"type": gdb.BP_WATCHPOINT, "wp_class": gdb.WP_READ},
+        "access": {"type": gdb.BP_WATCHPOINT, "wp_class": gdb.WP_ACCESS},
+        "temporary": {"type": gdb.BP_BREAKPOINT, "temporary": True},
+    }
+    return int(gdb.Breakpoint(location, **kinds[kind]).number)
+
+
+def count_hits(location: str, last: int) -> int:
+    counter = _Counter(location, last)
+    _counters[counter.number] = counter
+    return int(counter.number)
+
+
+def ignore_hits(location: str, count: int) -> int:
+    ignored = gdb.Breakpoint(location)
+    ignored.ignore_count = count
+    return int(ignored.number)
+
+
+def hits(number: int) -> int:
+    counter = _counters.get(number)
+    if counter is not None:
+        return counter.hits
+    return next(int(each.hit_count) for each in gdb.breakpoints() if each.number == number)
+
+
+def is_pending(number: int) -> bool:
+    return next(bool(each.pending) for each in gdb.breakpoints() if each.number == number)
+
+
+def place() -> Fact:
+    return _place()
+
+
+def threads() -> Fact:
+    found = []
+    for inferior in gdb.inferiors():
+        for thread in inferior.threads():
+            pid, tid, _ = thread.ptid
+            found.append(
+                {
+                    "number": thread.global_num,
+                    "pid": pid,
+                    "tid": tid,
+                    "name": thread.name,
+                    "running": thread.is_running(),
+                }
+            )
+    return sorted(found, key=lambda each: each["number"])
+
+
+def select(tid: int) -> None:
+    for inferior in gdb.inferiors():
+        for thread in inferior.threads():
+            if thread.ptid[1] == tid:
+                thread.switch()
+                return
+    raise LookupError(f"no thread {tid}")
+
+
+def backtrace() -> list[str | None]:
+    frame = gdb.newest_frame()
+    names = []
+    while frame is not None and len(names) < 64:
+        names.append(frame.name())
+        frame = frame.older()
+    return names
+
+
+def read(address: int, length: int) -> str:
+    return bytes(gdb.selected_inferior().read_memory(address, length)).hex()
+
+
+def write(address: int, data: str) -> None:
+    gdb.selected_inferior().write_memory(address, bytes.fromhex(data))
+
+
+def inferiors() -> Fact:
+    return [{"number": each.num, "pid": each.pid, "file": each.progspace.filename} for each in gdb.inferiors()]
+
+
+def libraries() -> list[str]:
+    return [each.filename for each in gdb.objfiles() if each.filename]
+
+
+def packet(text: str) -> str:
+    reply = gdb.selected_inferior().connection.send_packet(text)
+    return "" if reply is None else bytes(reply).decode("latin-1")
+
+
+def version() -> str:
+    return str(gdb.VERSION)
+
+
+_in_gdb: dict[str, Verb] = {
+    verb.__name__: verb
+    for verb in (
+        execute, evaluate, show, breakpoint_at, count_hits, ignore_hits, hits, is_pending, place, threads, select,
+        backtrace, read, write, inferiors, libraries, packet, version,
+    )
+}  # fmt: skip
+
+
+def _answer(verb: Verb, arguments: dict[str, Fact]) -> dict[str, Fact]:
+    try:
+        return {"value": verb(**arguments)}
+    except KeyboardInterrupt:
+        return {"error": "interrupted"}
+    except Exception as error:  # noqa: BLE001  # whatever gdb raises is a fact for the test
+        # Stops that came before the error, or none: a later verb must not see them as its own.
+        return {"error": f"{type(error).__name__}: {error}", "stops": _take_events()}
+
+
+def wait_stops(count: int, seconds: float) -> Fact:
+    """Wait, without gdb, until a number of stops has been recorded; return them all."""
+    deadline = time.monotonic() + seconds
+    with _changed:
+        _changed.wait_for(lambda: len(_events) >= count, deadline - time.monotonic())
+    return _take_events()
+
+
+def _serve(link: socket.socket) -> None:
+    # A Ctrl-C belongs to gdb's own thread.
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    answers: queue.Queue[dict[str, Fact]] = queue.Queue()
+    with link, link.makefile("rw") as stream:
+        for line in stream:
+            request = json.loads(line)
+            name, arguments = request["verb"], request["arguments"]
+            if name == "wait_stops":
+                answer = _answer(wait_stops, arguments)
+            else:
+                verb = _in_gdb[name]
+                gdb.post_event(lambda verb=verb, arguments=arguments: answers.put(_answer(verb, arguments)))
+                answer = answers.get()
+            stream.write(json.dumps(answer) + "\n")
+            stream.flush()
+
+
+def main() -> None:
+    """Listen to gdb's events and to the test."""
+    gdb.events.stop.connect(_on_stop)
+    gdb.events.exited.connect(_on_exit)
+    link = socket.socket(fileno=int(os.environ["GDB_DRIVER_FD"]))
+    threading.Thread(target=_serve, args=(link,), daemon=True).start()
+
+
+main()
