@@ -282,7 +282,6 @@ class RegisterFile:
         self._area: bytes | None = None
         #: The wire's whole, as long as the stop lasts.
         self._all: bytes | None = None
-        #: The wire's whole, as long as the stop lasts.
         #: As long as the kernel gave it.
         self._area_length = 0
         self._area_plan: _AreaPlan | None = None

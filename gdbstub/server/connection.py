@@ -14,6 +14,8 @@ import os
 import socket
 from collections.abc import Callable
 
+from time import perf_counter_ns
+
 import trio
 
 from gdbstub.engines.gdbremote.session import Session
@@ -22,6 +24,8 @@ from gdbstub.engines.gdbremote.session import Session
 _READ = 1 << 18
 #: How much a client may leave unread, bytes.
 _BACKLOG = 64 << 20
+#: A packet that comes this soon after the last makes it worth waiting for the next in place, nanoseconds.
+_SOON = 1_000_000
 #: Packets served in a row before others get their turn.
 _TURN = 64
 
@@ -49,13 +53,22 @@ class Connection:
         session: The protocol at its end.
         peer: What to call the client in messages.
         work: Called after packets were handled: polls the tracer and flushes every client.
+        wait_here: Waits a little for the next packet without giving up the turn; tells whether it came.
     """
 
-    def __init__(self, channel: Channel, session: Session, peer: str, work: Callable[[Session], None]) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        session: Session,
+        peer: str,
+        work: Callable[[Session], None],
+        wait_here: Callable[[int], bool],
+    ) -> None:
         self.channel = channel
         self.session = session
         self.peer = peer
         self._work = work
+        self._wait_here = wait_here
         self._backlog = bytearray()
         self._unblocked = trio.Event()
         self.failed = False
@@ -102,14 +115,21 @@ class Connection:
     async def _read(self, on_first_bytes: Callable[[], bool]) -> None:
         read, fd = self.channel.read, self.channel.read_fd
         session, work = self.session, self._work
+        wait_here = self._wait_here
         first = True
+        soon = True
         turn = 0
         while True:
             try:
                 data = read(_READ)
             except BlockingIOError:
+                if soon and wait_here(fd):
+                    continue
                 turn = 0
+                soon = False
+                parked = perf_counter_ns()
                 await trio.lowlevel.wait_readable(fd)
+                soon = perf_counter_ns() - parked < _SOON
                 continue
             except OSError:
                 return

@@ -35,6 +35,9 @@ from gdbstub.tracer.tracer import Tracer
 from gdbstub.vocab.errors import StartupError, StubError, TargetError
 from gdbstub.vocab.ids import EngineId, Pid
 
+#: How long a client that answers at once is waited for in place, milliseconds.
+_READ_PATIENCE = 1
+
 _DEBUG_KINDS = {"debug": "threads", "remote-debug": "remote", "event-loop-debug": "event-loop"}
 
 
@@ -66,6 +69,7 @@ class Server:
         self._extended = False
         self._poll = select.poll()
         self._driver = Driver(self._tracer, self._flush_all, self._urgent)
+        self._poll.register(self._driver.signalfd, select.POLLIN)
         if log.wants("threads"):
             self._tracer.log = partial(log.write, "threads")
 
@@ -220,7 +224,7 @@ class Server:
         self._next_engine += 1
         session = Session(engine_id, self._tracer, self, LinuxFiles(), self._defaults)
         session.watch = self._watcher(engine_id)
-        connection = Connection(channel, session, peer, self._work)
+        connection = Connection(channel, session, peer, self._work, self._wait_here)
 
         def first_bytes() -> bool:
             if self._settings.once and self._listener is not None:
@@ -320,6 +324,11 @@ class Server:
         for connection in self._connections:
             if connection.session.has_output:
                 connection.flush()
+
+    def _wait_here(self, fd: int) -> bool:
+        """Wait a little for a client's next packet; anything else that happens ends the wait."""
+        ready = self._poll.poll(_READ_PATIENCE)
+        return len(ready) == 1 and ready[0][0] == fd
 
     def _urgent(self) -> bool:
         return bool(self._poll.poll(0))

@@ -252,6 +252,18 @@ class Target(Protocol):
     def libraries(self, pid: Pid, *, start: int | None, prev: int | None, lmid: int | None) -> bytes:
         """Return the list of shared libraries as gdb's XML document."""
 
+    def tls_address(self, tid: Tid, offset: int, link_map: Addr) -> Addr:
+        """Return where a stopped thread has a thread-local variable.
+
+        Args:
+            tid: Whose.
+            offset: Of the variable within its module's storage.
+            link_map: Of the module; 0 is the program.
+
+        Raises:
+            TargetError: The thread or the module has no such storage, or not yet; the text says which.
+        """
+
     def osdata(self, annex: str) -> bytes:
         """Return one of the tables of ``info os`` as XML.
 

@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from gdbstub.arch.spec import ArchSpec
-from gdbstub.linux import debugregs, diagnose, osdata, procfs, ptrace_calls
+from gdbstub.linux import debugregs, diagnose, osdata, procfs, ptrace_calls, tls
 from gdbstub.linux.constants import (
     PTRACE_EVENT_CLONE,
     PTRACE_EVENT_EXEC,
@@ -1277,6 +1277,17 @@ class Tracer:
 
         pointer_size = inferior.spec.pointer_size
         return svr4_xml(read, self.auxv(pid), pointer_size, start=start, prev=prev, lmid=lmid)
+
+    def tls_address(self, tid: Tid, offset: int, link_map: Addr) -> Addr:
+        """Return where a stopped thread has a thread-local variable."""
+        tracee = self._registers(tid)
+        pid, pointer_size = tracee.inferior.pid, tracee.inferior.spec.pointer_size
+        pointer = tls.thread_pointer(tracee.registers.general(), pointer_size)
+
+        def read(address: int, length: int) -> bytes:
+            return self.read_memory(pid, Addr(address), length)
+
+        return Addr(tls.tls_address(read, self.auxv(pid), pointer_size, pointer, offset, link_map))
 
     def osdata(self, annex: str) -> bytes:
         """Return one of the tables of ``info os`` as XML."""

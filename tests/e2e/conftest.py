@@ -5,18 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
-from tests.support.debuggers.gdb_session import GdbSession
+from tests.support.debuggers.gdb_session import GdbSession, StartGdb
 from tests.support.tracees import Program
-
-
-class StartGdb(Protocol):
-    """Starts one more gdb."""
-
-    def __call__(self, program: Program | None = None, settings: Sequence[str] = ()) -> GdbSession: ...
 
 
 @pytest.fixture

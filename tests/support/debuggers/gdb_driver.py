@@ -15,7 +15,6 @@ import queue
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +24,7 @@ Fact = Any
 Verb = Callable[..., Fact]
 
 _events: list[dict[str, Fact]] = []
-_changed = threading.Condition()
+_changed = threading.Condition(threading.RLock())
 
 
 def _place() -> dict[str, Fact]:
@@ -85,8 +84,11 @@ _counters: dict[int, _Counter] = {}
 
 
 def execute(line: str) -> Fact:
+    """Run a command line; where it leaves the thread running in the foreground, `_serve` waits for the stop."""
     text = gdb.execute(line, to_string=True)
-    return {"text": text, "stops": _take_events()}
+    thread = gdb.selected_thread()
+    waits = not line.endswith("&") and thread is not None and thread.is_valid() and thread.is_running()
+    return {"text": text, "waits": waits and not _events}
 
 
 def evaluate(expression: str) -> int:
@@ -216,12 +218,11 @@ def _answer(verb: Verb, arguments: dict[str, Fact]) -> dict[str, Fact]:
         return {"error": f"{type(error).__name__}: {error}", "stops": _take_events()}
 
 
-def wait_stops(count: int, seconds: float) -> Fact:
-    """Wait, without gdb, until a number of stops has been recorded; return them all."""
-    deadline = time.monotonic() + seconds
+def wait_stops(count: int, seconds: float | None) -> Fact:
+    """Wait, outside gdb's thread, until a number of stops has been recorded; return them all."""
     with _changed:
-        _changed.wait_for(lambda: len(_events) >= count, deadline - time.monotonic())
-    return _take_events()
+        _changed.wait_for(lambda: len(_events) >= count, seconds)
+        return _take_events()
 
 
 def _serve(link: socket.socket) -> None:
@@ -238,6 +239,8 @@ def _serve(link: socket.socket) -> None:
                 verb = _in_gdb[name]
                 gdb.post_event(lambda verb=verb, arguments=arguments: answers.put(_answer(verb, arguments)))
                 answer = answers.get()
+                if name == "execute" and "value" in answer:
+                    answer["value"]["stops"] = wait_stops(1 if answer["value"].pop("waits") else 0, None)
             stream.write(json.dumps(answer) + "\n")
             stream.flush()
 

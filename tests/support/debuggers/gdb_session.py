@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from tests.support.tracees import Program, environment
 
@@ -96,6 +96,7 @@ class GdbSession:
         ours, theirs = socket.socketpair()
         self._link = ours
         self._received = b""
+        self._read_output = 0
         lines = [*_settings, f"set remotelogfile {self.packets}", *settings]
         words = [shutil.which(command) or command, "-nx", "-q"]
         for line in lines:
@@ -167,12 +168,15 @@ class GdbSession:
 
     def begin_line(self, line: str) -> None:
         """Start a command line; ``end_line`` collects what came of it."""
+        self._read_output = self.output.stat().st_size
         self.begin("execute", line=line)
 
     def end_line(self, seconds: float = DEADLINE) -> Outcome:
         """Wait for the command line that was begun."""
         answer = self.end(seconds)
-        return Outcome(answer["text"], [Stop(**each) for each in answer["stops"]])
+        # A stop of a foreground command is reported after the command has returned its text.
+        later = self.output.read_bytes()[self._read_output :].decode(errors="replace")
+        return Outcome(answer["text"] + later, [Stop(**each) for each in answer["stops"]])
 
     def execute(self, line: str, seconds: float = DEADLINE) -> Outcome:
         """Run a command line of gdb's to its end."""
@@ -327,3 +331,9 @@ class GdbSession:
     def sent(self, prefix: str) -> int:
         """Return how many packets with a prefix gdb has sent."""
         return self.packets.read_text(errors="replace").count(f"w ${prefix}")
+
+
+class StartGdb(Protocol):
+    """Starts one more gdb, which ends with the test."""
+
+    def __call__(self, program: Program | None = None, settings: Sequence[str] = ()) -> GdbSession: ...

@@ -14,5 +14,6 @@ def load() -> None:
         signals,
         startup,
         threads,
+        tls,
         xfer,
     )

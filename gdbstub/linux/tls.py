@@ -1,0 +1,480 @@
+"""Where a thread keeps a module's thread-local storage.
+
+Layer: linux.  Used by: tracer.
+Spec: Drepper, "ELF Handling For Thread-Local Storage" (variant II); System V gABI, "Hash Table";
+glibc's <link.h>, the ``_thread_db_*`` data that libc.so (libpthread.so before glibc 2.34) exports for
+debuggers, and the head of struct link_map; musl's struct pthread and dtv.
+
+Everything is read from the inferior's memory: no file, no libthread_db, no symbols but the dynamic ones.
+Four ways, the first that fits:
+
+- The program itself, of any C library, static or not: its storage ends at the thread pointer, at a distance
+  that the linker has built into its code.
+- glibc says where l_tls_modid and l_tls_offset are in its struct link_map.
+- glibc without libpthread, before 2.34, does not say; there the members are found by those before them, which
+  repeat the module's PT_TLS header.
+- musl gives its modules numbers in the order of loading and never takes one back.
+
+With a number, the thread's dtv has the address, if the thread has used that storage yet.
+"""
+
+from __future__ import annotations
+
+import errno
+import struct
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from gdbstub.arch.x86 import USER_REGS
+from gdbstub.linux.libraries import AT_PHDR, AT_PHENT, AT_PHNUM, PT_DYNAMIC, PT_LOAD, PT_PHDR, Read, _Memory, _vector
+from gdbstub.vocab.errors import TargetError
+
+PT_TLS = 7
+
+DT_NULL = 0
+DT_HASH = 4
+DT_STRTAB = 5
+DT_SYMTAB = 6
+DT_GNU_HASH = 0x6FFFFEF5
+SHN_UNDEF = 0
+
+#: Size of the ELF header, bytes.
+_EHDR_SIZE = {4: 52, 8: 64}
+
+_MAX_MODULES = 20000
+_MAX_DYNAMIC_ENTRIES = 1024
+_MAX_CHAIN = 4096
+_MAX_SLOT_BLOCKS = 4096
+
+#: Where the libraries that answer our look-ups usually are, by the start of the file's name.
+_LIKELY = (b"libc.", b"libpthread", b"ld-", b"ld.", b"ld64.")
+
+#: How much of struct link_map is searched for the TLS members, words.
+_LINK_MAP_WORDS = 256
+
+# Exported by glibc for debuggers: each three 32-bit numbers, the bits and the count and the offset of a member.
+_L_TLS_MODID = b"_thread_db_link_map_l_tls_modid"
+_L_TLS_OFFSET = b"_thread_db_link_map_l_tls_offset"
+_SLOT_LIST = b"_thread_db_rtld_global__dl_tls_dtv_slotinfo_list"
+_RTLD_GLOBAL = b"_rtld_global"
+#: The name of musl's dynamic linker for its r_debug; no other C library exports it.
+_MUSL_MARK = b"_dl_debug_addr"
+
+#: l_tls_offset of a module whose storage is not in the static block: undecided, or never to be there.
+NO_TLS_OFFSET = 0
+FORCED_DYNAMIC_TLS_OFFSET = -1
+
+_NOT_YET = "this thread has not allocated that module's storage yet"
+
+
+def thread_pointer(general: bytes, pointer_size: int) -> int:
+    """Return what a thread finds its storage by: fs_base, for i386 gs_base.
+
+    Args:
+        general: struct user_regs_struct of a 64-bit tracer, which has both for a thread of either width.
+        pointer_size: Of the inferior, bytes.
+    """
+    at = USER_REGS["fs_base" if pointer_size == 8 else "gs_base"]
+    return int.from_bytes(general[at : at + pointer_size], "little")
+
+
+class _Segment(NamedTuple):
+    kind: int
+    offset: int
+    vaddr: int
+    filesz: int
+    memsz: int
+    align: int
+
+
+def _segments(memory: _Memory, address: int, size: int, count: int) -> list[_Segment]:
+    """Read program headers; empty where they are not readable."""
+    # p_type, p_flags and p_offset are in a different order in the two classes.
+    header = struct.Struct("=IIQQQQQQ" if memory.pointer_size == 8 else "=IIIIIIII")
+    table = memory.block(address, size * count) if size >= header.size and 0 < count <= 1024 else None
+    if table is None:
+        return []
+    found = []
+    for at in range(0, size * count, size):
+        if memory.pointer_size == 8:
+            kind, _, offset, vaddr, _, filesz, memsz, align = header.unpack_from(table, at)
+        else:
+            kind, offset, vaddr, _, filesz, memsz, _, align = header.unpack_from(table, at)
+        found.append(_Segment(kind, offset, vaddr, filesz, memsz, align))
+    return found
+
+
+def _one(segments: Sequence[_Segment], kind: int) -> _Segment | None:
+    return next((each for each in segments if each.kind == kind), None)
+
+
+class _Module(NamedTuple):
+    """One struct link_map: its address and its public head."""
+
+    link_map: int
+    l_addr: int
+    l_name: int
+    l_ld: int
+    l_next: int
+    l_prev: int
+
+
+class _Dynamic(NamedTuple):
+    """The tables of a module that a symbol is looked up in; 0 where it has none."""
+
+    gnu_hash: int
+    sysv_hash: int
+    symtab: int
+    strtab: int
+
+
+def _gnu_hash(name: bytes) -> int:
+    value = 5381
+    for byte in name:
+        value = (value * 33 + byte) & 0xFFFFFFFF
+    return value
+
+
+def _sysv_hash(name: bytes) -> int:
+    value = 0
+    for byte in name:
+        value = (value << 4) + byte
+        high = value & 0xF0000000
+        value = (value ^ (high >> 24)) & ~high
+    return value
+
+
+def _not_listed() -> TargetError:
+    return TargetError(errno.EFAULT, "that link_map is not in the dynamic linker's list")
+
+
+class _Process:
+    """An inferior's modules, and what its C library says about their storage."""
+
+    def __init__(self, memory: _Memory, auxv: bytes) -> None:
+        self._memory = memory
+        self._word = memory.pointer_size
+        vector = _vector(auxv, memory.pointer_size)
+        self._headers = vector.get(AT_PHDR, 0)
+        self._program = _segments(memory, self._headers, vector.get(AT_PHENT, 0), vector.get(AT_PHNUM, 0))
+
+    # The program
+
+    def is_program(self, module: _Module) -> bool:
+        """Tell the program that the kernel started from its libraries."""
+        # Where the dynamic linker was started as a command, the kernel's program is one of the libraries.
+        dynamic = None if module.l_prev else _one(self._program, PT_DYNAMIC)
+        return dynamic is not None and module.l_ld == (dynamic.vaddr + self._bias()) & self._memory.mask
+
+    def _bias(self) -> int:
+        own = _one(self._program, PT_PHDR)
+        if own is not None:
+            return self._headers - own.vaddr
+        # A static PIE has no PT_PHDR; its headers are at the start of the file.
+        for each in self._program:
+            if each.kind == PT_LOAD and each.offset == 0:
+                return self._headers - _EHDR_SIZE[self._word] - each.vaddr
+        return 0
+
+    def program_distance(self) -> int:
+        """Return how far below the thread pointer the program's storage starts."""
+        tls = _one(self._program, PT_TLS)
+        if tls is None:
+            raise TargetError(errno.ENOENT, "the program has no thread-local storage")
+        return tls.memsz + ((-tls.memsz - tls.vaddr) & (tls.align - 1 if tls.align else 0))
+
+    # The list of modules
+
+    def module(self, link_map: int) -> _Module:
+        """Return one module.
+
+        Raises:
+            TargetError: There is none at that address.
+        """
+        head = self._memory.words(link_map, 5)
+        if head is None:
+            raise _not_listed()
+        return _Module(link_map, *head)
+
+    def modules(self, link_map: int) -> list[_Module]:
+        """Return the namespace that a module is in, in the order of loading.
+
+        Raises:
+            TargetError: It is in none.
+        """
+        first = self.module(link_map)
+        for _ in range(_MAX_MODULES):
+            if not first.l_prev:
+                break
+            first = self.module(first.l_prev)
+        found = [first]
+        while found[-1].l_next and len(found) < _MAX_MODULES:
+            each = self.module(found[-1].l_next)
+            if each.l_prev != found[-1].link_map:
+                # The linker is in the middle of a change, or it is no list.
+                break
+            found.append(each)
+        if all(each.link_map != link_map for each in found):
+            raise _not_listed()
+        return found
+
+    def segments(self, module: _Module) -> list[_Segment]:
+        """Return a module's program headers; empty where they are not found in memory."""
+        if self.is_program(module):
+            return self._program
+        size = _EHDR_SIZE[self._word]
+        head = self._memory.block(module.l_addr, size)
+        if head is None or not head.startswith(b"\x7fELF" + bytes((self._word // 4,))):
+            return []
+        e_phoff = int.from_bytes(head[24 + self._word :][: self._word], "little")
+        e_phentsize, e_phnum = struct.unpack_from("=HH", head, size - 10)
+        found = _segments(self._memory, module.l_addr + e_phoff, e_phentsize, e_phnum)
+        dynamic = _one(found, PT_DYNAMIC)
+        if dynamic is None or (module.l_addr + dynamic.vaddr) & self._memory.mask != module.l_ld:
+            return []
+        return found
+
+    # Symbols
+
+    def by_likelihood(self, modules: Sequence[_Module]) -> list[_Module]:
+        """Put first the modules that are C libraries by their names."""
+
+        def unlikely(module: _Module) -> bool:
+            name = self._memory.text(module.l_name) or b""
+            return not name[name.rfind(b"/") + 1 :].startswith(_LIKELY)
+
+        return sorted(modules, key=unlikely)
+
+    def find(self, modules: Sequence[_Module], name: bytes) -> int | None:
+        """Return the address of the first definition of a dynamic symbol."""
+        for module in modules:
+            tables = self._dynamic(module)
+            value = None
+            if tables.symtab and tables.strtab:
+                for index in self._candidates(tables, name):
+                    value = self._value(tables, index, name)
+                    if value is not None:
+                        return (module.l_addr + value) & self._memory.mask
+        return None
+
+    def _dynamic(self, module: _Module) -> _Dynamic:
+        found: dict[int, int] = {}
+        for index in range(_MAX_DYNAMIC_ENTRIES):
+            entry = self._memory.words(module.l_ld + index * 2 * self._word, 2)
+            if entry is None or entry[0] == DT_NULL:
+                break
+            found.setdefault(entry[0], entry[1])
+
+        def place(tag: int) -> int:
+            # glibc writes addresses over the offsets of a writable section, musl never does.
+            value = found.get(tag, 0)
+            return value + module.l_addr if 0 < value < module.l_addr else value
+
+        return _Dynamic(place(DT_GNU_HASH), place(DT_HASH), place(DT_SYMTAB), place(DT_STRTAB))
+
+    def _numbers(self, address: int, count: int) -> tuple[int, ...]:
+        data = self._memory.block(address, 4 * count)
+        return (0,) * count if data is None else struct.unpack(f"={count}I", data)
+
+    def _candidates(self, tables: _Dynamic, name: bytes) -> Iterator[int]:
+        """Go through the numbers of the symbols that may have a name."""
+        if tables.gnu_hash:
+            value = _gnu_hash(name)
+            buckets, first, blooms, shift = self._numbers(tables.gnu_hash, 4)
+            if not buckets or not blooms:
+                return
+            bits = 8 * self._word
+            filters = tables.gnu_hash + 16
+            word = self._memory.words(filters + (value // bits) % blooms * self._word, 1)
+            wanted = (1 << value % bits) | (1 << (value >> shift) % bits)
+            if word is None or word[0] & wanted != wanted:
+                return
+            bucket_table = filters + blooms * self._word
+            (index,) = self._numbers(bucket_table + value % buckets * 4, 1)
+            chain = bucket_table + 4 * (buckets - first)
+            for _ in range(_MAX_CHAIN if index >= first else 0):
+                (entry,) = self._numbers(chain + 4 * index, 1)
+                if (entry | 1) == (value | 1):
+                    yield index
+                if entry & 1:
+                    return
+                index += 1
+        elif tables.sysv_hash:
+            buckets, _ = self._numbers(tables.sysv_hash, 2)
+            if not buckets:
+                return
+            (index,) = self._numbers(tables.sysv_hash + 8 + _sysv_hash(name) % buckets * 4, 1)
+            for _ in range(_MAX_CHAIN):
+                if not index:
+                    return
+                yield index
+                (index,) = self._numbers(tables.sysv_hash + 8 + 4 * (buckets + index), 1)
+
+    def _value(self, tables: _Dynamic, index: int, name: bytes) -> int | None:
+        symbol = struct.Struct("=IBBHQQ" if self._word == 8 else "=IIIBBH")
+        data = self._memory.block(tables.symtab + index * symbol.size, symbol.size)
+        if data is None:
+            return None
+        if self._word == 8:
+            st_name, _, _, section, value, _ = symbol.unpack(data)
+        else:
+            st_name, value, _, _, _, section = symbol.unpack(data)
+        if section == SHN_UNDEF or self._memory.text(tables.strtab + st_name) != name:
+            return None
+        return int(value)
+
+    def described(self, modules: Sequence[_Module], name: bytes) -> int | None:
+        """Return the offset of a structure's member as the C library describes it to debuggers."""
+        at = self.find(modules, name)
+        if at is None:
+            return None
+        bits, _count, offset = self._numbers(at, 3)
+        return offset if bits == 8 * self._word else None
+
+
+class _Storage(NamedTuple):
+    """What glibc's struct link_map says about a module's storage."""
+
+    l_tls_offset: int
+    l_tls_modid: int
+
+
+class _Lookup:
+    """One question: the storage of one module in one thread."""
+
+    def __init__(self, process: _Process, memory: _Memory, pointer: int) -> None:
+        self._process = process
+        self._memory = memory
+        self._word = memory.pointer_size
+        self._pointer = pointer
+
+    def _load(self, address: int) -> int:
+        word = self._memory.words(address & self._memory.mask, 1)
+        if word is None:
+            raise TargetError(errno.EFAULT, "the thread's storage cannot be read")
+        return word[0]
+
+    def block(self, link_map: int) -> int:
+        """Return where the storage starts."""
+        process = self._process
+        if not link_map:
+            return self._pointer - process.program_distance()
+        module = process.module(link_map)
+        if process.is_program(module):
+            return self._pointer - process.program_distance()
+        modules = process.modules(link_map)
+        likely = process.by_likelihood(modules)
+        storage = self._described(module, likely) or self._recognised(module)
+        if storage is not None:
+            return self._glibc(module, storage, likely)
+        if process.find(likely, _MUSL_MARK) is not None:
+            return self._musl(module, modules)
+        if modules and not self._has_storage(module):
+            raise TargetError(errno.ENOENT, "that module has no thread-local storage")
+        raise TargetError(errno.ENOTSUP, "the program's C library does not say where thread-local storage is")
+
+    def _has_storage(self, module: _Module) -> bool:
+        return _one(self._process.segments(module), PT_TLS) is not None
+
+    # glibc
+
+    def _described(self, module: _Module, likely: Sequence[_Module]) -> _Storage | None:
+        modid = self._process.described(likely, _L_TLS_MODID)
+        offset = self._process.described(likely, _L_TLS_OFFSET)
+        if modid is None or offset is None:
+            return None
+        return _Storage(self._load(module.link_map + offset), self._load(module.link_map + modid))
+
+    def _recognised(self, module: _Module) -> _Storage | None:
+        tls = _one(self._process.segments(module), PT_TLS)
+        if tls is None:
+            return None
+        # l_tls_initimage, l_tls_initimage_size, l_tls_blocksize, l_tls_align, l_tls_firstbyte_offset.
+        image = (tls.vaddr + module.l_addr) & self._memory.mask
+        first_byte = tls.vaddr & (tls.align - 1 if tls.align else 0)
+        wanted = (image, tls.filesz, tls.memsz, tls.align, first_byte)
+        for index in range(_LINK_MAP_WORDS):
+            words = self._memory.words(module.link_map + index * self._word, 7)
+            if words is None:
+                break
+            if words[:5] == wanted:
+                return _Storage(words[5], words[6])
+        return None
+
+    def _glibc(self, module: _Module, storage: _Storage, likely: Sequence[_Module]) -> int:
+        modid = storage.l_tls_modid
+        if not modid:
+            raise TargetError(errno.ENOENT, "that module has no thread-local storage")
+        if storage.l_tls_offset not in (NO_TLS_OFFSET, FORCED_DYNAMIC_TLS_OFFSET & self._memory.mask):
+            return self._pointer - storage.l_tls_offset
+        dtv = self._load(self._pointer + self._word)
+        entry = 2 * self._word
+        # The entry before the first counts the entries, the first holds the generation.
+        if not dtv or modid > self._load(dtv - entry):
+            raise TargetError(errno.EAGAIN, _NOT_YET)
+        generation = self._generation(module, modid, likely)
+        if generation is not None and generation > self._load(dtv):
+            # The number was another module's before, and the pointer is still that one's.
+            raise TargetError(errno.EAGAIN, _NOT_YET)
+        block = self._load(dtv + modid * entry)
+        if block in (0, self._memory.mask):
+            raise TargetError(errno.EAGAIN, _NOT_YET)
+        return block
+
+    def _generation(self, module: _Module, modid: int, likely: Sequence[_Module]) -> int | None:
+        """Return the generation in which a module got its number; None where the C library does not say."""
+        member = self._process.described(likely, _SLOT_LIST)
+        rtld_global = None if member is None else self._process.find(likely, _RTLD_GLOBAL)
+        if member is None or rtld_global is None:
+            return None
+        # struct dtv_slotinfo_list: len, next, then len pairs of gen and map.
+        block = self._load(rtld_global + member)
+        for _ in range(_MAX_SLOT_BLOCKS):
+            if not block:
+                break
+            length, following = self._load(block), self._load(block + self._word)
+            if modid < length:
+                slot = block + (2 + 2 * modid) * self._word
+                return self._load(slot) if self._load(slot + self._word) == module.link_map else None
+            modid -= length
+            block = following
+        return None
+
+    # musl
+
+    def _musl(self, module: _Module, modules: Sequence[_Module]) -> int:
+        if not self._has_storage(module):
+            raise TargetError(errno.ENOENT, "that module has no thread-local storage")
+        modid = 0
+        for each in modules:
+            modid += self._has_storage(each)
+            if each == module:
+                break
+        dtv = self._load(self._pointer + self._word)
+        if not dtv or modid > self._load(dtv):
+            raise TargetError(errno.EAGAIN, _NOT_YET)
+        block = self._load(dtv + modid * self._word)
+        if not block:
+            raise TargetError(errno.EAGAIN, _NOT_YET)
+        return block
+
+
+def tls_address(read: Read, auxv: bytes, pointer_size: int, pointer: int, offset: int, link_map: int) -> int:
+    """Return the address of a thread-local variable.
+
+    Args:
+        read: Reads the inferior's memory: (address, length); may return less, may raise ``TargetError``.
+        auxv: The auxiliary vector.
+        pointer_size: Of the inferior, bytes.
+        pointer: The thread's pointer to its storage (``thread_pointer``).
+        offset: Of the variable within its module's storage.
+        link_map: Of the module; 0 is the program.
+
+    Raises:
+        TargetError: The thread or the module has no such storage, or not yet; the text says which.
+    """
+    if not pointer:
+        raise TargetError(errno.EAGAIN, "this thread has no thread-local storage yet")
+    memory = _Memory(read, pointer_size)
+    block = _Lookup(_Process(memory, auxv), memory, pointer).block(link_map)
+    return (block + offset) & memory.mask

@@ -1,0 +1,21 @@
+/* Letter d: loads the library ARG, calls plugin_entry in it, says what it returned, unloads it; q exits 0. */
+#include "tracee.h"
+#include <dlfcn.h>
+
+int main(int argc, char **argv)
+{
+    ready();
+    while (next_order() == 'd') {
+        void *library = dlopen(argv[1], RTLD_NOW);
+        int (*entry)(int);
+
+        if (library == NULL) {
+            say("dlopen: %s", dlerror());
+            continue;
+        }
+        *(void **)&entry = dlsym(library, "plugin_entry");
+        say("entry %d", entry(20));
+        dlclose(library);
+    }
+    return 0;
+}
