@@ -52,7 +52,7 @@ _LIKELY = (b"libc.", b"libpthread", b"ld-", b"ld.", b"ld64.")
 #: How much of struct link_map is searched for the TLS members, words.
 _LINK_MAP_WORDS = 256
 
-# Exported by glibc for debuggers: each three 32-bit numbers, the bits and the count and the offset of a member.
+# Exported by glibc for debuggers; each is three 32-bit numbers: bits, count and offset of a member.
 _L_TLS_MODID = b"_thread_db_link_map_l_tls_modid"
 _L_TLS_OFFSET = b"_thread_db_link_map_l_tls_offset"
 _SLOT_LIST = b"_thread_db_rtld_global__dl_tls_dtv_slotinfo_list"

@@ -71,7 +71,7 @@ class Server:
         self._driver = Driver(self._tracer, self._flush_all, self._urgent)
         self._poll.register(self._driver.signalfd, select.POLLIN)
         if log.wants("threads"):
-            self._tracer.log = partial(log.write, "threads")
+            self._tracer.log_to(partial(log.write, "threads"))
 
     # ------------------------------------------------------------ running
 
@@ -410,7 +410,7 @@ class Server:
         if name is None:
             return False
         self._log.switch(name, on)
-        self._tracer.log = partial(self._log.write, "threads") if self._log.wants("threads") else None
+        self._tracer.log_to(partial(self._log.write, "threads") if self._log.wants("threads") else None)
         for connection in self._connections:
             connection.session.watch = self._watcher(connection.session.engine_id)
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.debuggers.gdb_session import GdbSession, StartGdb
-from tests.support.tracees import Program
+from tests.support.tracees import SOURCES, Program
 
 
 @pytest.fixture
@@ -18,11 +19,22 @@ def gdb(tmp_path: Path) -> Iterator[StartGdb]:
     with ExitStack() as stack:
         count = 0
 
-        def start(program: Program | None = None, settings: Sequence[str] = ()) -> GdbSession:
+        def start(
+            program: Program | None = None, settings: Sequence[str] = (), *, log_packets: bool = False
+        ) -> GdbSession:
             nonlocal count
             count += 1
             folder = tmp_path / f"gdb{count}"
             folder.mkdir()
-            return stack.enter_context(GdbSession(folder, program, settings))
+            return stack.enter_context(GdbSession(folder, program, settings, log_packets=log_packets))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the library that e2e_plugin_host loads."""
+    target = tmp_path_factory.mktemp("plugin") / "plugin.so"
+    source = SOURCES / "e2e_plugin.c"
+    subprocess.run(["gcc", "-g", "-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o", target, source], check=True)
+    return target

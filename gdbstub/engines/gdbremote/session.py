@@ -453,14 +453,15 @@ class Session:
     def _thread_exited(self, event: ThreadExited) -> None:
         """Answer a client whose last resumed thread has gone while others are held."""
         self.pending.pop(event.tid, None)
-        if self.awaiting is Awaiting.STOP and self.chosen is None and not self.nonstop:
-            if not self.target.any_resumed(self.engine_id):
-                self.awaiting = Awaiting.NOTHING
-                if self.features.no_resumed:
-                    self.send(b"N")
-                else:
-                    tid = self.thread()
-                    self._send_stop(Interrupted(event.pid, tid), GDB_SIGNAL_0)
+        if self.awaiting is not Awaiting.STOP or self.chosen is not None or self.nonstop:
+            return
+        if not self.target.any_resumed(self.engine_id):
+            self.awaiting = Awaiting.NOTHING
+            if self.features.no_resumed:
+                self.send(b"N")
+            else:
+                tid = self.thread()
+                self._send_stop(Interrupted(event.pid, tid), GDB_SIGNAL_0)
 
     def _process_exited(self, event: ProcessExited) -> None:
         for tid in [tid for tid, each in self.pending.items() if each.pid == event.pid]:

@@ -2,7 +2,8 @@
 
 Used by: the end-to-end tests.
 
-``GDB`` in the environment names another gdb than the one in the path.
+``GDB`` in the environment names another gdb than the one in the path.  ``GDB_PACKETS=1`` adds the packets to what a
+failure shows; gdb logs them byte by byte, which makes it several times slower.
 """
 
 from __future__ import annotations
@@ -89,7 +90,14 @@ class Thread:
 class GdbSession:
     """gdb with its symbols of one program, in a session of its own."""
 
-    def __init__(self, folder: Path, program: Program | None = None, settings: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        program: Program | None = None,
+        settings: Sequence[str] = (),
+        *,
+        log_packets: bool = False,
+    ) -> None:
         command = os.environ.get("GDB", "gdb")
         self.output = folder / "output"
         self.packets = folder / "packets"
@@ -97,7 +105,9 @@ class GdbSession:
         self._link = ours
         self._received = b""
         self._read_output = 0
-        lines = [*_settings, f"set remotelogfile {self.packets}", *settings]
+        lines = [*_settings, *settings]
+        if log_packets or os.environ.get("GDB_PACKETS"):
+            lines.append(f"set remotelogfile {self.packets}")
         words = [shutil.which(command) or command, "-nx", "-q"]
         for line in lines:
             words += ["-iex", line]
@@ -329,11 +339,13 @@ class GdbSession:
         return str(self.ask("packet", text=text))
 
     def sent(self, prefix: str) -> int:
-        """Return how many packets with a prefix gdb has sent."""
+        """Return how many packets with a prefix gdb has sent; the session must log packets."""
         return self.packets.read_text(errors="replace").count(f"w ${prefix}")
 
 
 class StartGdb(Protocol):
     """Starts one more gdb, which ends with the test."""
 
-    def __call__(self, program: Program | None = None, settings: Sequence[str] = ()) -> GdbSession: ...
+    def __call__(
+        self, program: Program | None = None, settings: Sequence[str] = (), *, log_packets: bool = False
+    ) -> GdbSession: ...

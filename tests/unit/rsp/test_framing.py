@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -103,7 +104,7 @@ STREAM = st.lists(
 
 def cut(data: bytes, marks: list[int]) -> list[bytes]:
     edges = [0, *sorted(mark % (len(data) + 1) for mark in marks), len(data)]
-    return [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [data[a:b] for a, b in itertools.pairwise(edges)]
 
 
 @given(STREAM, st.lists(st.integers(0, 1 << 16), max_size=6))

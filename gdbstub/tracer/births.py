@@ -1,0 +1,181 @@
+"""Threads and processes that come about: clone, fork, vfork, exec.
+
+Layer: tracer.  Used by: statuses.
+
+A child's first stop and its parent's event come in either order; they are
+matched here before any engine is told of either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gdbstub.linux import procfs, ptrace_calls
+from gdbstub.linux.constants import (
+    PTRACE_EVENT_CLONE,
+    PTRACE_EVENT_EXEC,
+    PTRACE_EVENT_FORK,
+    PTRACE_EVENT_VFORK,
+    PTRACE_EVENT_VFORK_DONE,
+)
+from gdbstub.linux.wait import WaitStatus, decode
+from gdbstub.target.engine import Vote
+from gdbstub.target.events import Execed, Forked, ForkKind, Launched, ThreadStarted, VforkDone
+from gdbstub.tracer.inferior import Inferior
+from gdbstub.tracer.leaving import Leaving
+from gdbstub.tracer.settler import Settler
+from gdbstub.tracer.tracee import Tracee
+from gdbstub.tracer.world import World
+from gdbstub.vocab.ids import Pid, Tid
+
+
+class Births:
+    """Handles PTRACE_EVENT stops.
+
+    Args:
+        world: What is traced.
+        settler: Resumes what concerns nobody.
+        leaving: Lets children go that nobody keeps.
+        on_stop: Handles a stop that came before its thread was known.
+    """
+
+    def __init__(
+        self, world: World, settler: Settler, leaving: Leaving, on_stop: Callable[[Tracee, WaitStatus], None]
+    ) -> None:
+        self._world = world
+        self._settler = settler
+        self._leaving = leaving
+        self._on_stop = on_stop
+
+    def event_stop(self, tracee: Tracee, event: int) -> None:
+        """Handle a PTRACE_EVENT stop."""
+        if event == PTRACE_EVENT_EXEC:
+            self._execed(tracee)
+        elif event == PTRACE_EVENT_CLONE:
+            child = Tid(ptrace_calls.event_message(tracee.tid))
+            group = procfs.thread_group(child)
+            if group is not None and group != tracee.inferior.pid:
+                # A clone that is no thread: a process with an exit signal of its own choice.
+                self._forked(tracee, child, ForkKind.FORK)
+            else:
+                self._cloned(tracee, child)
+        elif event == PTRACE_EVENT_FORK:
+            self._forked(tracee, Tid(ptrace_calls.event_message(tracee.tid)), ForkKind.FORK)
+        elif event == PTRACE_EVENT_VFORK:
+            self._forked(tracee, Tid(ptrace_calls.event_message(tracee.tid)), ForkKind.VFORK)
+        elif event == PTRACE_EVENT_VFORK_DONE:
+            self._vfork_done(tracee)
+        else:
+            self._settler.rerun(tracee)
+
+    def _first_stop(self, tracee: Tracee) -> None:
+        """Take in a newborn's first stop if it came before the event that announced it."""
+        raw = self._world.orphans.pop(tracee.tid, None)
+        if raw is not None:
+            self._on_stop(tracee, decode(raw))
+
+    def _cloned(self, parent: Tracee, child: Tid) -> None:
+        inferior = parent.inferior
+        if child not in self._world.tracees:
+            tracee = inferior.add(child)
+            tracee.newborn = True
+            self._world.tracees[child] = tracee
+            inferior.arbiter.born(child)
+            if inferior.startup is None:
+                self._world.offer(tracee, ThreadStarted(inferior.pid, child), inferior.arbiter.engines())
+            self._first_stop(tracee)
+            self._world.mark(inferior)
+        self._settler.rerun(parent)
+
+    def _forked(self, parent: Tracee, child: Tid, kind: ForkKind) -> None:
+        """Match a child's first stop with its parent's event before any engine is told of either."""
+        inferior = parent.inferior
+        twin = Inferior(Pid(child), attached=inferior.attached)
+        tracee = twin.add(child)
+        tracee.newborn = True
+        self._world.inferiors[twin.pid] = twin
+        self._world.tracees[child] = tracee
+        parent.blocked = tracee.blocked = True
+        tracee.on_first_stop = lambda: self._child_arrived(parent, tracee, kind)
+        self._first_stop(tracee)
+
+    def _child_arrived(self, parent: Tracee, child: Tracee, kind: ForkKind) -> None:
+        inferior, twin = parent.inferior, child.inferior
+        parent.blocked = child.blocked = False
+        if not child.stopped:
+            # Killed before its first stop: there is nobody to tell of.
+            self._world.mark(inferior)
+            self._settler.rerun(parent)
+            return
+        keepers = [
+            e
+            for e in inferior.arbiter.engines()
+            if e in self._world.engines and kind in self._world.fork_wishes.get(e, frozenset())
+        ]
+        if inferior.startup is not None:
+            keepers = []
+        if keepers:
+            twin.sites = inferior.sites.clone(twin.memory)
+            twin.slots = inferior.slots.copy()
+            if twin.slots.armed:
+                twin.arm(child)
+            if kind is ForkKind.VFORK:
+                twin.borrows_from = inferior
+            twin.arbiter.enter(self._world.keeper)
+            for engine_id in keepers:
+                twin.arbiter.enter(engine_id, Vote.STOP)
+            self._world.offer(parent, Forked(inferior.pid, parent.tid, twin.pid, kind), keepers)
+        else:
+            if kind is ForkKind.VFORK:
+                inferior.sites.lift_all()
+                inferior.vfork_parent = parent
+            else:
+                self._leaving.restore_text(inferior, child.tid)
+            self._leaving.release(child)
+            self._world.forget(twin)
+        self._world.mark(inferior)
+        self._settler.rerun(parent)
+
+    def _vfork_done(self, tracee: Tracee) -> None:
+        inferior = tracee.inferior
+        if inferior.vfork_parent is tracee:
+            self.end_vfork(inferior)
+        else:
+            keepers = [
+                e
+                for e in inferior.arbiter.engines()
+                if e in self._world.engines and ForkKind.VFORK in self._world.fork_wishes.get(e, frozenset())
+            ]
+            self._world.offer(tracee, VforkDone(inferior.pid, tracee.tid), keepers)
+        self._settler.rerun(tracee)
+
+    def end_vfork(self, inferior: Inferior) -> None:
+        """Put the patches back: the vfork child no longer borrows the memory."""
+        inferior.vfork_parent = None
+        inferior.sites.put_back_all()
+        self._world.mark(inferior)
+
+    def _execed(self, tracee: Tracee) -> None:
+        inferior = tracee.inferior
+        former = Tid(ptrace_calls.event_message(tracee.tid))
+        for other in list(inferior.tracees.values()):
+            if other is not tracee:
+                self._world.tracees.pop(other.tid, None)
+        if former != tracee.tid:
+            inferior.arbiter.renamed(former, tracee.tid)
+        inferior.new_program(tracee)
+        startup = inferior.startup
+        if startup is not None:
+            if startup.execs_left > 0:
+                startup.execs_left -= 1
+                self._settler.rerun(tracee)
+                return
+            inferior.startup = None
+            startup.failure()
+            self._world.offer(tracee, Launched(inferior.pid, tracee.tid), [startup.engine])
+        else:
+            path = procfs.exec_path(inferior.pid)
+            event = Execed(inferior.pid, tracee.tid, path, former)
+            self._world.offer(tracee, event, inferior.arbiter.engines())
+        self._world.mark(inferior)
+        self._settler.rerun(tracee)

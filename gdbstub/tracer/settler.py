@@ -1,0 +1,214 @@
+"""Making the kernel agree with the votes.
+
+Layer: tracer.  Used by: statuses, births, leaving, tracer.
+
+Theory of operation.  Nothing is resumed or stopped in the middle of an event: an
+inferior whose votes may have changed is only marked, and ``settle`` then
+interrupts what must stand and resumes what may run.  When everything that an
+engine holds stands, it is told (``on_quiet``): that is when a stop reply can be
+sent.
+
+Two things overrule the votes while they last, because they warp what all
+engines share: a thread that steps over a site runs alone (``exclusive``), and
+while a vfork child borrows the memory its patches are out and the siblings of
+the parent stand still (``vfork_parent``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gdbstub.linux import ptrace_calls
+from gdbstub.target.engine import Vote
+from gdbstub.tracer.inferior import Inferior
+from gdbstub.tracer.tracee import RunState, StopKind, Tracee
+from gdbstub.tracer.world import World
+from gdbstub.vocab.errors import TraceeGone
+from gdbstub.vocab.ids import NO_SIGNAL, EngineId
+
+#: The instructions that enter the kernel and may stay there: ``syscall``, ``sysenter``, ``int 0x80``.
+_SYSCALL_INSTRUCTIONS = (b"\x0f\x05", b"\x0f\x34", b"\xcd\x80")
+
+
+class Settler:
+    """Interrupts, resumes and steps threads as the votes have it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        #: In the middle of an event or of settling: what changes now is settled at the end of it.
+        self.busy = False
+        #: Resumes so far: the driver polls for a while after a packet that added to it.
+        self.resumes = 0
+
+    @property
+    def waiting(self) -> bool:
+        """Tell whether something waits for every thread to stand."""
+        inferiors = self._world.inferiors.values()
+        return bool(self._world.waiting) or any(each.exclusive is not None for each in inferiors)
+
+    def _allowed(self, tracee: Tracee) -> Vote:
+        """Return what a thread may do, the core's own holds included."""
+        inferior = tracee.inferior
+        if tracee.blocked or inferior.detaching:
+            return Vote.STOP
+        if inferior.exclusive is not None and tracee is not inferior.exclusive:
+            return Vote.STOP
+        if inferior.vfork_parent is not None and tracee is not inferior.vfork_parent:
+            return Vote.STOP
+        return inferior.arbiter.decide(tracee.tid)
+
+    def settle(self) -> None:
+        """Make the kernel agree with the votes, then tell who waited for quiet."""
+        if self.busy:
+            return
+        self.busy = True
+        try:
+            while True:
+                while self._world.dirty:
+                    _, inferior = self._world.dirty.popitem()
+                    self._settle_one(inferior)
+                if not self._world.waiting or not self._tell_quiet():
+                    break
+        finally:
+            self.busy = False
+
+    def _settle_one(self, inferior: Inferior) -> None:
+        for tracee in list(inferior.running.values()):
+            if not tracee.interrupting and self._allowed(tracee) is Vote.STOP and tracee is not inferior.exclusive:
+                self._world.interrupt(tracee)
+        alone = inferior.exclusive
+        if alone is not None:
+            if alone.stopped:
+                if self._allowed(alone) is Vote.STOP:
+                    inferior.exclusive = inferior.over = None
+                    self._world.mark(inferior)
+                elif not inferior.running:
+                    self._step_over(inferior, alone)
+            return
+        if inferior.detaching:
+            return
+        candidates = inferior.arbiter.candidates()
+        if candidates is None:
+            threads: Iterable[Tracee] = list(inferior.tracees.values())
+        else:
+            threads = [inferior.tracees[tid] for tid in candidates if tid in inferior.tracees]
+        for tracee in threads:
+            if tracee.state is RunState.STOPPED:
+                vote = self._allowed(tracee)
+                if vote is not Vote.STOP:
+                    self._resume(tracee, vote)
+                    if inferior.exclusive is not None:
+                        self._world.mark(inferior)
+                        return
+
+    def _tell_quiet(self) -> bool:
+        told = False
+        for engine_id in list(self._world.waiting):
+            if self.is_quiet(engine_id):
+                self._world.waiting.discard(engine_id)
+                engine = self._world.engines.get(engine_id)
+                if engine is not None:
+                    self._world.guard(engine_id, engine.on_quiet)
+                    told = True
+        return told
+
+    def rerun(self, tracee: Tracee) -> None:
+        """Resume one thread whose stop concerned nobody, where the votes allow it."""
+        inferior = tracee.inferior
+        if inferior.exclusive is not None or tracee.awaited_by:
+            self._world.mark(inferior)
+            return
+        vote = self._allowed(tracee)
+        if vote is not Vote.STOP:
+            self._resume(tracee, vote)
+            if inferior.exclusive is not None:
+                self._world.mark(inferior)
+
+    def _resume(self, tracee: Tracee, vote: Vote) -> None:
+        inferior = tracee.inferior
+        arrival = tracee.arrival
+        try:
+            if arrival is not None:
+                site = inferior.sites.at(arrival.pc)
+                registers = tracee.registers
+                if site is None or not site.inserted:
+                    if registers.pc == arrival.pc:
+                        tracee.arrival = None
+                elif registers.pc == arrival.pc and registers.sp == arrival.sp:
+                    if not tracee.parked and site.owners <= arrival.engines:
+                        inferior.exclusive, inferior.over = tracee, site
+                        return
+                elif registers.sp > arrival.sp:
+                    # It has returned past the frame it was in: whatever was under way there is over.
+                    tracee.arrival = None
+            self._request(tracee, vote)
+        except TraceeGone:
+            inferior.set_state(tracee, RunState.DYING)
+
+    def _request(self, tracee: Tracee, vote: Vote) -> None:
+        """Make the ptrace request.  PTRACE: the thread is in a ptrace-stop."""
+        tid = tracee.tid
+        inferior = tracee.inferior
+        if self._world.log is not None:
+            self._world.log(f"thread {tid}: {vote.name.lower()} from {tracee.stop.value}, signal {tracee.parked}")
+        sig = NO_SIGNAL
+        if tracee.stop is StopKind.SIGNAL:
+            sig = tracee.parked
+        if vote is Vote.STEP:
+            if tracee.mask_before is None:
+                tracee.mask_before = ptrace_calls.read_signal_mask(tid)
+            ptrace_calls.step(tid, sig)
+            tracee.stepping = True
+        elif tracee.stop is StopKind.GROUP:
+            # PTRACE: LISTEN is legal in a group-stop only; job control, not we, decides when it ends.
+            ptrace_calls.listen(tid)
+            tracee.registers.invalidate()
+            tracee.stop = StopKind.NONE
+            inferior.set_state(tracee, RunState.LISTENING)
+            return
+        else:
+            tracee.mask_before = None
+            if inferior.catching or tracee.entered_syscall is not None:
+                ptrace_calls.cont_to_syscall(tid, sig)
+            else:
+                ptrace_calls.cont(tid, sig)
+        tracee.registers.invalidate()
+        tracee.stop = StopKind.NONE
+        tracee.signal = tracee.parked = NO_SIGNAL
+        tracee.state = RunState.RUNNING
+        inferior.running[tid] = tracee
+        self.resumes += 1
+
+    def _step_over(self, inferior: Inferior, tracee: Tracee) -> None:
+        """Run the instruction under a site while everything else stands."""
+        site = inferior.over
+        assert site is not None
+        inferior.sites.lift(site)
+        try:
+            if inferior.memory.read(site.address, 2) in _SYSCALL_INSTRUCTIONS:
+                # It may sleep in the kernel for ever: the entry stop comes before that, and after it the
+                # instruction has been fetched and the patch can be back.
+                ptrace_calls.cont_to_syscall(tracee.tid)
+            else:
+                if tracee.mask_before is None:
+                    tracee.mask_before = ptrace_calls.read_signal_mask(tracee.tid)
+                ptrace_calls.step(tracee.tid)
+                tracee.stepping = True
+        except TraceeGone:
+            inferior.sites.put_back(site)
+            inferior.exclusive = inferior.over = None
+            inferior.set_state(tracee, RunState.DYING)
+            self._world.mark(inferior)
+            return
+        tracee.registers.invalidate()
+        tracee.stop = StopKind.NONE
+        tracee.signal = tracee.parked = NO_SIGNAL
+        inferior.set_state(tracee, RunState.RUNNING)
+        self.resumes += 1
+
+    def is_quiet(self, engine_id: EngineId) -> bool:
+        """Tell whether every thread of the inferiors that the engine takes part in is stopped."""
+        return not any(
+            (inferior.running or inferior.exclusive is not None) and inferior.arbiter.has(engine_id)
+            for inferior in self._world.inferiors.values()
+        )

@@ -1,0 +1,350 @@
+"""Wait statuses to events: what each stop of a thread means, and who is told.
+
+Layer: tracer.  Used by: tracer, driver.
+
+ESRCH from a thread that was thought stopped means that it was killed: it is
+marked DYING, and its exit arrives as a status of its own.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from functools import partial
+
+from gdbstub.linux import debugregs, procfs, ptrace_calls
+from gdbstub.linux.constants import SI_TKILL
+from gdbstub.linux.wait import StatusKind, WaitStatus, decode, is_stop, reap
+from gdbstub.target.engine import Vote
+from gdbstub.target.events import (
+    Interrupted,
+    LaunchFailed,
+    ProcessExited,
+    SignalStop,
+    SiteHit,
+    StepDone,
+    SyscallStop,
+    ThreadExited,
+    TraceEvent,
+    WatchHit,
+    WatchKind,
+)
+from gdbstub.tracer import sigmask
+from gdbstub.tracer.births import Births
+from gdbstub.tracer.debugslots import SlotKind
+from gdbstub.tracer.inferior import Inferior
+from gdbstub.tracer.leaving import Leaving
+from gdbstub.tracer.settler import Settler
+from gdbstub.tracer.tracee import Arrival, RunState, StopKind, Tracee
+from gdbstub.tracer.traps import SI_KERNEL, Trap, classify
+from gdbstub.tracer.world import World
+from gdbstub.vocab.errors import TraceeGone
+from gdbstub.vocab.ids import NO_SIGNAL, Addr, EngineId, Pid, Signo, Tid
+
+_WATCH_KIND = {
+    SlotKind.WRITE: WatchKind.WRITE,
+    SlotKind.READ: WatchKind.READ,
+    SlotKind.ACCESS: WatchKind.ACCESS,
+}
+
+_SIGTRAP = Signo(signal.SIGTRAP)
+
+
+class Statuses:
+    """Takes wait statuses in."""
+
+    def __init__(self, world: World, settler: Settler) -> None:
+        self._world = world
+        self._settler = settler
+        self._leaving = Leaving(world, settler, self._drain_and_look)
+        self._births = Births(world, settler, self._leaving, self._stopped)
+
+    @property
+    def leaving(self) -> Leaving:
+        """The part that lets processes go."""
+        return self._leaving
+
+    def _drain_and_look(self) -> None:
+        self.drain()
+        self.check_zombie_leaders()
+
+    def drain(self) -> int:
+        """Handle every status that is there; return how many there were."""
+        count = 0
+        while True:
+            status = reap()
+            if status is None:
+                return count
+            count += 1
+            self.handle(*status)
+
+    def handle(self, tid: Tid, raw: int) -> None:
+        """Handle one wait status."""
+        tracee = self._world.tracees.get(tid)
+        if tracee is None:
+            if is_stop(raw):
+                self._world.orphans[tid] = raw
+            else:
+                self._world.orphans.pop(tid, None)
+                # A program of ours that was let go, or a thread of it.
+                self._world.on_child_exit(Pid(tid))
+            return
+        status = decode(raw)
+        if self._world.log is not None:
+            self._world.log(f"thread {tid}: {status.kind.value} {status.detail}")
+        nested, self._settler.busy = self._settler.busy, True
+        try:
+            if status.kind is StatusKind.EXITED or status.kind is StatusKind.KILLED:
+                self._ended(tracee, status)
+            else:
+                self._stopped(tracee, status)
+        except TraceeGone as gone:
+            dying = self._world.tracees.get(Tid(gone.tid))
+            if dying is not None:
+                dying.inferior.set_state(dying, RunState.DYING)
+                self._world.mark(dying.inferior)
+        finally:
+            self._settler.busy = nested
+        self._settler.settle()
+
+    def _stopped(self, tracee: Tracee, status: WaitStatus) -> None:
+        inferior = tracee.inferior
+        inferior.running.pop(tracee.tid, None)
+        tracee.state = RunState.STOPPED
+        tracee.interrupting = False
+        stepping, tracee.stepping = tracee.stepping, False
+        kind = status.kind
+        over = inferior.exclusive is tracee
+        if over and inferior.over is not None:
+            inferior.sites.put_back(inferior.over)
+            inferior.exclusive = inferior.over = None
+            self._world.mark(inferior)
+        if inferior.detaching:
+            self._leaving.stopped_while_leaving(tracee, status)
+            return
+        if tracee.newborn:
+            tracee.newborn = False
+            if inferior.slots.armed:
+                tracee.rearm = True
+            if tracee.on_first_stop is not None:
+                tracee.stop = StopKind.INTERRUPT
+                arrived, tracee.on_first_stop = tracee.on_first_stop, None
+                arrived()
+                return
+        if tracee.rearm:
+            tracee.rearm = False
+            inferior.arm(tracee)
+        if kind is StatusKind.SIGNAL_STOP:
+            tracee.stop = StopKind.SIGNAL
+            if status.detail == _SIGTRAP:
+                self._trap(tracee, stepping, over)
+            else:
+                self._signal(tracee, Signo(status.detail))
+        elif kind is StatusKind.SYSCALL_STOP:
+            tracee.stop = StopKind.SYSCALL
+            self._syscall(tracee)
+        elif kind is StatusKind.EVENT_STOP:
+            tracee.stop = StopKind.EVENT
+            self._births.event_stop(tracee, status.detail)
+        else:
+            tracee.stop = StopKind.INTERRUPT if kind is StatusKind.INTERRUPT_STOP else StopKind.GROUP
+            self._settler.rerun(tracee)
+        if tracee.awaited_by and tracee.state is RunState.STOPPED:
+            awaited, tracee.awaited_by = tracee.awaited_by, set()
+            self._world.offer(
+                tracee,
+                Interrupted(inferior.pid, tracee.tid),
+                [e for e in inferior.arbiter.engines() if e in awaited],
+            )
+            self._world.mark(inferior)
+
+    def _signal(self, tracee: Tracee, sig: Signo) -> None:
+        inferior = tracee.inferior
+        tracee.signal = tracee.parked = sig
+        if inferior.startup is not None:
+            self._settler.rerun(tracee)
+            return
+        if sig in tracee.injected:
+            info = ptrace_calls.siginfo(tracee.tid)
+            if info.code == SI_TKILL and info.pid == self._world.my_pid:
+                tracee.injected.remove(sig)
+                self._settler.rerun(tracee)
+                return
+        arbiter = inferior.arbiter
+        interested = [
+            engine_id
+            for engine_id in arbiter.engines()
+            if engine_id in self._world.engines
+            and (
+                not self._world.engines[engine_id].passes(inferior.pid, sig)
+                or arbiter.vote_of(engine_id, tracee.tid) is Vote.STEP
+            )
+        ]
+        if interested:
+            self._world.offer(tracee, SignalStop(inferior.pid, tracee.tid, sig), interested)
+        self._settler.rerun(tracee)
+
+    def _trap(self, tracee: Tracee, stepping: bool, over: bool) -> None:
+        inferior = tracee.inferior
+        code = ptrace_calls.siginfo(tracee.tid).code
+        registers = tracee.registers
+        at_site = False
+        before = Addr(0)
+        if code == SI_KERNEL:
+            before = Addr(registers.pc - inferior.spec.pc_correction)
+            site = inferior.sites.at(before)
+            at_site = site is not None and (site.inserted or inferior.sites.lifted)
+        hits: list[tuple[EngineId, SlotKind, Addr]] = []
+        if inferior.slots.armed:
+            status = debugregs.read_status(tracee.tid)
+            if status & 0xF:
+                hits = inferior.slots.hits(status)
+                debugregs.clear_status(tracee.tid)
+        meaning = classify(code, stepping=stepping, at_site=at_site, slot_hit=bool(hits))
+        if meaning is Trap.SIGNAL:
+            self._signal(tracee, _SIGTRAP)
+            return
+        tracee.signal = tracee.parked = NO_SIGNAL
+        tracee.mask_before = sigmask.restore(tracee.tid, tracee.mask_before, code, registers, inferior.memory)
+        if meaning is Trap.SITE:
+            registers.set_pc(before)
+            self._site_hit(tracee, before)
+        elif meaning is Trap.SLOT:
+            self._slot_hit(tracee, hits, stepping)
+        else:
+            if over:
+                tracee.arrival = None
+            self._step_done(tracee)
+
+    def _site_hit(self, tracee: Tracee, address: Addr) -> None:
+        inferior = tracee.inferior
+        site = inferior.sites.at(address)
+        sp = Addr(tracee.registers.sp)
+        arrival = tracee.arrival
+        if arrival is None or arrival.pc != address or arrival.sp != sp:
+            arrival = tracee.arrival = Arrival(address, sp)
+        owners: list[EngineId] = []
+        if site is not None and inferior.startup is None:
+            owners = [e for e in inferior.arbiter.engines() if e in site.owners and e not in arrival.engines]
+        if owners:
+            arrival.engines.update(owners)
+            self._world.offer(tracee, SiteHit(inferior.pid, tracee.tid, address, hardware=False), owners)
+        self._settler.rerun(tracee)
+
+    def _slot_hit(self, tracee: Tracee, hits: Sequence[tuple[EngineId, SlotKind, Addr]], stepping: bool) -> None:
+        inferior = tracee.inferior
+        told: set[EngineId] = set()
+        for engine_id, kind, address in hits:
+            if engine_id in told:
+                continue
+            told.add(engine_id)
+            if kind is SlotKind.EXECUTE:
+                event: TraceEvent = SiteHit(inferior.pid, tracee.tid, address, hardware=True)
+            else:
+                event = WatchHit(inferior.pid, tracee.tid, address, _WATCH_KIND[kind])
+            self._world.offer(tracee, event, [engine_id])
+        if stepping:
+            self._step_done(tracee, but=told)
+            return
+        self._settler.rerun(tracee)
+
+    def _step_done(self, tracee: Tracee, but: set[EngineId] | None = None) -> None:
+        arbiter = tracee.inferior.arbiter
+        finished = []
+        for engine_id in arbiter.steppers(tracee.tid):
+            if but is not None and engine_id in but:
+                continue
+            stepping = arbiter.range_of(engine_id, tracee.tid)
+            if stepping is None or not stepping[0] <= tracee.registers.pc < stepping[1]:
+                finished.append(engine_id)
+        if finished:
+            self._world.offer(tracee, StepDone(tracee.inferior.pid, tracee.tid), finished)
+        self._settler.rerun(tracee)
+
+    def _syscall(self, tracee: Tracee) -> None:
+        inferior = tracee.inferior
+        info = ptrace_calls.syscall_info(tracee.tid)
+        if info is None:
+            self._settler.rerun(tracee)
+            return
+        if info.entry:
+            number = tracee.entered_syscall = info.number
+        else:
+            entered, tracee.entered_syscall = tracee.entered_syscall, None
+            number = entered if entered is not None else tracee.registers.orig_syscall
+        if inferior.startup is None and inferior.catching:
+            engines = [
+                e
+                for e in inferior.arbiter.engines()
+                if e in self._world.engines and self._world.engines[e].catches(inferior.pid, number)
+            ]
+            if info.entry:
+                # Engines nest like layers: the last attached sees an entry first and an exit last.
+                engines.reverse()
+            self._world.offer(tracee, SyscallStop(inferior.pid, tracee.tid, number, info.entry), engines)
+        self._settler.rerun(tracee)
+
+    def _ended(self, tracee: Tracee, status: WaitStatus) -> None:
+        inferior = tracee.inferior
+        if inferior.exclusive is tracee:
+            if inferior.over is not None:
+                inferior.sites.put_back(inferior.over)
+            inferior.exclusive = inferior.over = None
+        if inferior.vfork_parent is tracee:
+            self._births.end_vfork(inferior)
+        self._world.drop(tracee)
+        self._world.mark(inferior)
+        if tracee.on_first_stop is not None:
+            tracee.state = RunState.DYING
+            self._world.forget(inferior)
+            tracee.on_first_stop()
+        elif tracee.tid == Tid(inferior.pid) or not inferior.tracees:
+            # A zombie leader that could not be seized ends unseen: then its last thread's end is the process's.
+            self._process_ended(inferior, status)
+        else:
+            if not inferior.detaching:
+                event = ThreadExited(inferior.pid, tracee.tid, status.detail)
+                self._world.offer(tracee, event, inferior.arbiter.engines())
+
+    def _process_ended(self, inferior: Inferior, status: WaitStatus) -> None:
+        engines = inferior.arbiter.engines()
+        startup = inferior.startup
+        if status.kind is StatusKind.KILLED:
+            event = ProcessExited(inferior.pid, Tid(inferior.pid), 0, Signo(status.detail))
+        else:
+            event = ProcessExited(inferior.pid, Tid(inferior.pid), status.detail, None)
+        detaching = inferior.detaching
+        self._world.forget(inferior)
+        if detaching:
+            return
+        told: TraceEvent = event
+        if startup is not None:
+            text = startup.failure() or f"During startup program {_ending(status)}."
+            told = LaunchFailed(inferior.pid, Tid(inferior.pid), text)
+        for engine_id in engines:
+            engine = self._world.engines.get(engine_id)
+            if engine is not None:
+                self._world.guard(engine_id, partial(engine.on_event, told))
+
+    def check_zombie_leaders(self) -> bool:
+        """Find leaders that exited before their threads: no status says so.
+
+        Returns:
+            True while something is still waited for.
+        """
+        for inferior in list(self._world.inferiors.values()):
+            leader = inferior.running.get(Tid(inferior.pid))
+            if leader is None or not leader.interrupting or len(inferior.tracees) < 2:
+                continue
+            if procfs.state(leader.tid) in ("Z", "X"):
+                inferior.set_state(leader, RunState.ZOMBIE)
+                self._world.mark(inferior)
+        if self._world.dirty:
+            self._settler.settle()
+        return self._settler.waiting
+
+
+def _ending(status: WaitStatus) -> str:
+    if status.kind is StatusKind.KILLED:
+        return f"terminated with signal {signal.Signals(status.detail).name}"
+    return f"exited with code {status.detail}"

@@ -1,0 +1,159 @@
+"""All that is traced, and who takes part: the state that the tracer's parts share.
+
+Layer: tracer.  Used by: settler, statuses, births, leaving, tracer.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterable
+
+from gdbstub.linux import ptrace_calls
+from gdbstub.target.engine import Engine, Vote
+from gdbstub.target.events import ForkKind, TraceEvent
+from gdbstub.tracer.inferior import Inferior
+from gdbstub.tracer.tracee import RunState, Tracee
+from gdbstub.vocab.errors import TargetError, TraceeGone
+from gdbstub.vocab.ids import EngineId, Pid, Tid
+
+
+class World:
+    """The inferiors, the threads, the engines.
+
+    Args:
+        keeper: The engine that stands for the server itself: it takes part in every inferior, and first.
+        on_engine_failure: Called when an engine raised and was detached.
+        on_child_exit: Called when an untraced child of this process ended.
+    """
+
+    def __init__(
+        self,
+        keeper: EngineId,
+        on_engine_failure: Callable[[EngineId, Exception], None],
+        on_child_exit: Callable[[Pid], None],
+    ) -> None:
+        self.keeper = keeper
+        self.on_engine_failure = on_engine_failure
+        self.on_child_exit = on_child_exit
+        self.inferiors: dict[Pid, Inferior] = {}
+        self.tracees: dict[Tid, Tracee] = {}
+        self.engines: dict[EngineId, Engine] = {}
+        #: First stops that came before the event that announces the thread.
+        self.orphans: dict[Tid, int] = {}
+        #: Inferiors whose votes may have changed since the kernel was last made to agree.
+        self.dirty: dict[Pid, Inferior] = {}
+        #: Engines to be told when everything they hold stands.
+        self.waiting: set[EngineId] = set()
+        #: Engines that hold a fork child rather than let it go, and which kinds.
+        self.fork_wishes: dict[EngineId, frozenset[ForkKind]] = {}
+        self.my_pid = os.getpid()
+        #: Takes a line about each status and each resume; None: quiet.
+        self.log: Callable[[str], None] | None = None
+
+    def inferior(self, pid: Pid) -> Inferior:
+        """Return an inferior.
+
+        Raises:
+            TargetError: ESRCH where the process is not traced.
+        """
+        inferior = self.inferiors.get(pid)
+        if inferior is None or inferior.detaching:
+            raise TargetError(errno.ESRCH, f"process {pid} is not traced")
+        return inferior
+
+    def tracee(self, tid: Tid) -> Tracee:
+        """Return a thread.
+
+        Raises:
+            TraceeGone: There is no such thread.
+        """
+        tracee = self.tracees.get(tid)
+        if tracee is None:
+            raise TraceeGone(tid)
+        return tracee
+
+    def mark(self, inferior: Inferior) -> None:
+        """Note that an inferior's votes may have changed."""
+        self.dirty[inferior.pid] = inferior
+
+    def interrupt(self, tracee: Tracee) -> None:
+        """Ask a thread to stop; any stop answers."""
+        tracee.interrupting = True
+        try:
+            ptrace_calls.interrupt(tracee.tid)
+        except TraceeGone:
+            tracee.inferior.set_state(tracee, RunState.DYING)
+        except TargetError:
+            # EIO: the thread is past the point where it can stop; its exit status is on the way.
+            return
+
+    def leave(self, inferior: Inferior, engine_id: EngineId) -> None:
+        """Withdraw an engine from one inferior: its votes, sites and slots."""
+        inferior.sites.release_owner(engine_id)
+        if inferior.slots.release_owner(engine_id):
+            self.rearm(inferior)
+        inferior.arbiter.leave(engine_id)
+        for tracee in inferior.tracees.values():
+            tracee.awaited_by.discard(engine_id)
+        self.recount_catches(inferior)
+        self.mark(inferior)
+
+    def offer(self, tracee: Tracee, event: TraceEvent, engine_ids: Iterable[EngineId]) -> bool:
+        """Offer an event to engines, in order; tell whether one of them holds the thread for it."""
+        held = False
+        for engine_id in engine_ids:
+            engine = self.engines.get(engine_id)
+            if engine is None:
+                continue
+            try:
+                vote = engine.on_event(event)
+            except Exception as failure:  # noqa: BLE001  (an engine's bug must not reach the tracer)
+                self._failed(engine_id, failure)
+                continue
+            if vote is Vote.STOP:
+                held = True
+                tracee.awaited_by.discard(engine_id)
+                tracee.inferior.arbiter.amend(engine_id, tracee.tid, Vote.STOP)
+        return held
+
+    def guard(self, engine_id: EngineId, callback: Callable[[], object]) -> None:
+        """Call an engine; one that raises is detached, and the inferior runs on."""
+        try:
+            callback()
+        except Exception as failure:  # noqa: BLE001  (an engine's bug must not reach the tracer)
+            self._failed(engine_id, failure)
+
+    def _failed(self, engine_id: EngineId, failure: Exception) -> None:
+        self.engines.pop(engine_id, None)
+        self.waiting.discard(engine_id)
+        for inferior in self.inferiors.values():
+            self.leave(inferior, engine_id)
+        self.on_engine_failure(engine_id, failure)
+
+    def drop(self, tracee: Tracee) -> None:
+        """Forget a thread."""
+        self.tracees.pop(tracee.tid, None)
+        tracee.inferior.remove(tracee)
+
+    def forget(self, inferior: Inferior) -> None:
+        """Forget a process."""
+        for tracee in list(inferior.tracees.values()):
+            self.drop(tracee)
+        inferior.close()
+        self.inferiors.pop(inferior.pid, None)
+        self.dirty.pop(inferior.pid, None)
+
+    def rearm(self, inferior: Inferior) -> None:
+        """Write the debug registers of every thread; those that run are stopped for it first."""
+        inferior.arm_all()
+        for tracee in list(inferior.running.values()):
+            tracee.rearm = True
+            if not tracee.interrupting:
+                self.interrupt(tracee)
+
+    def recount_catches(self, inferior: Inferior) -> None:
+        """Look again whether anybody catches syscalls."""
+        inferior.catching = any(
+            self.engines[e].catches(inferior.pid, -1) for e in inferior.arbiter.engines() if e in self.engines
+        )

@@ -1,0 +1,397 @@
+"""The votes of engine-rules 2.7 row by row, and what must hold for any history."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+
+from gdbstub.target.engine import Vote
+from gdbstub.tracer.arbiter import Arbiter, Range
+from gdbstub.vocab.ids import Addr, EngineId, Tid
+
+KEEPER, A, B, C = EngineId(0), EngineId(1), EngineId(2), EngineId(3)
+T, U = Tid(100), Tid(101)
+STOP, STEP, CONTINUE = Vote.STOP, Vote.STEP, Vote.CONTINUE
+RANGE: Range = (Addr(0x10), Addr(0x20))
+
+
+def two(a: Vote, b: Vote) -> Arbiter:
+    """Return an arbiter with two clients that voted on everything by a resume."""
+    arbiter = Arbiter()
+    arbiter.enter(KEEPER)
+    for engine, vote in ((A, a), (B, b)):
+        arbiter.enter(engine)
+        if vote is STOP:
+            arbiter.hold_all(engine)
+        else:
+            arbiter.replace(engine, {T: vote}, CONTINUE, {})
+    return arbiter
+
+
+# The rows of the table for two engines
+
+
+def test_e02_c_and_nothing_runs() -> None:
+    arbiter = Arbiter()
+    arbiter.enter(A)
+    arbiter.replace(A, {}, CONTINUE, {})
+    arbiter.enter(B)
+    assert arbiter.decide(T) is CONTINUE
+    assert arbiter.holders(T) == []
+
+
+def test_e12_c_and_stop_is_held_by_the_second() -> None:
+    arbiter = two(CONTINUE, STOP)
+    assert arbiter.decide(T) is STOP
+    assert arbiter.holders(T) == [B]
+    assert arbiter.vote_of(A, T) is CONTINUE
+
+
+def test_e13_s_and_stop_keeps_the_step_until_the_holder_lets_go() -> None:
+    arbiter = two(STEP, STOP)
+    assert arbiter.decide(T) is STOP
+    assert arbiter.steppers(T) == [A]
+    arbiter.replace(B, {}, CONTINUE, {})
+    assert arbiter.decide(T) is STEP
+    assert arbiter.steppers(T) == [A]
+
+
+def test_e16_s_and_c_is_one_step_of_the_stepper() -> None:
+    arbiter = two(STEP, CONTINUE)
+    assert arbiter.decide(T) is STEP
+    assert arbiter.steppers(T) == [A]
+    assert arbiter.decide(U) is CONTINUE
+
+
+def test_e16_s_and_s_is_one_step_of_both() -> None:
+    arbiter = two(STEP, STEP)
+    assert arbiter.decide(T) is STEP
+    assert arbiter.steppers(T) == [A, B]
+
+
+def test_e12_held_at_its_own_breakpoint_and_c_stays_held() -> None:
+    arbiter = two(CONTINUE, CONTINUE)
+    arbiter.amend(A, T, STOP)
+    arbiter.replace(B, {}, CONTINUE, {})
+    assert arbiter.decide(T) is STOP
+    assert arbiter.holders(T) == [A]
+
+
+def test_e18_the_owner_of_a_hit_breakpoint_alone_holds_the_thread() -> None:
+    arbiter = two(CONTINUE, CONTINUE)
+    arbiter.amend(B, T, STOP)
+    assert arbiter.holders(T) == [B]
+    assert arbiter.decide(U) is CONTINUE
+
+
+def test_e18_two_owners_of_one_breakpoint_must_both_continue() -> None:
+    arbiter = two(CONTINUE, CONTINUE)
+    arbiter.amend(A, T, STOP)
+    arbiter.amend(B, T, STOP)
+    arbiter.replace(A, {}, CONTINUE, {})
+    assert arbiter.decide(T) is STOP
+    arbiter.replace(B, {}, CONTINUE, {})
+    assert arbiter.decide(T) is CONTINUE
+
+
+def test_e17_a_detach_leaves_the_other_ones_hold() -> None:
+    arbiter = two(STOP, STOP)
+    arbiter.leave(A)
+    assert arbiter.decide(T) is STOP
+    assert arbiter.holders(T) == [B]
+    assert arbiter.engines() == [KEEPER, B]
+
+
+def test_e17_a_lost_client_holds_nothing() -> None:
+    arbiter = two(STOP, CONTINUE)
+    arbiter.leave(A)
+    assert arbiter.decide(T) is CONTINUE
+
+
+def test_e15_a_resume_while_another_holds_is_recorded() -> None:
+    arbiter = two(STOP, STOP)
+    arbiter.replace(A, {T: STEP}, STOP, {})
+    assert arbiter.decide(T) is STOP
+    arbiter.leave(B)
+    assert arbiter.decide(T) is STEP
+    assert arbiter.decide(U) is STOP
+
+
+# Single rules
+
+
+def test_e02_an_attached_engine_holds_nothing() -> None:
+    arbiter = Arbiter()
+    arbiter.enter(A)
+    assert arbiter.decide(T) is CONTINUE
+    assert arbiter.candidates() is None
+
+
+def test_e07_engines_are_asked_in_order_of_attachment() -> None:
+    arbiter = Arbiter()
+    for engine in (C, A, B):
+        arbiter.enter(engine, STOP)
+    assert arbiter.engines() == [C, A, B]
+    assert arbiter.holders(T) == [C, A, B]
+
+
+def test_e03_to_enter_twice_keeps_the_ballot() -> None:
+    arbiter = Arbiter()
+    arbiter.enter(A, STOP)
+    arbiter.enter(A)
+    assert arbiter.decide(T) is STOP
+
+
+def test_nobody_votes_nothing_is_held() -> None:
+    arbiter = Arbiter()
+    assert arbiter.decide(T) is CONTINUE
+    assert arbiter.vote_of(A, T) is CONTINUE
+    assert arbiter.range_of(A, T) is None
+    assert not arbiter.has(A)
+
+
+def test_an_engine_that_takes_no_part_cannot_vote() -> None:
+    arbiter = Arbiter()
+    arbiter.hold_all(A)
+    arbiter.amend(A, T, STOP)
+    arbiter.replace(A, {T: STOP}, STOP, {})
+    assert arbiter.decide(T) is CONTINUE
+    assert arbiter.engines() == []
+
+
+def test_e27_a_thread_born_while_all_are_held_is_held() -> None:
+    arbiter = two(CONTINUE, STOP)
+    arbiter.born(U)
+    assert arbiter.decide(U) is STOP
+
+
+def test_e27_a_thread_born_after_a_resume_runs_even_where_the_others_stay() -> None:
+    arbiter = Arbiter()
+    arbiter.enter(A)
+    arbiter.replace(A, {T: STEP}, STOP, {})
+    arbiter.born(U)
+    assert arbiter.decide(U) is CONTINUE
+    assert arbiter.candidates() == [T, U]
+
+
+def test_a_range_belongs_to_its_step() -> None:
+    arbiter = Arbiter()
+    arbiter.enter(A)
+    arbiter.replace(A, {T: STEP}, CONTINUE, {T: RANGE})
+    assert arbiter.range_of(A, T) == RANGE
+    assert arbiter.range_of(A, U) is None
+    arbiter.amend(A, T, STOP)
+    assert arbiter.range_of(A, T) is None
+    arbiter.amend(A, T, STEP, RANGE)
+    assert arbiter.range_of(A, T) == RANGE
+    arbiter.gone(T)
+    assert arbiter.range_of(A, T) is None
+
+
+def test_e28_who_calls_exec_keeps_its_votes_under_the_new_name() -> None:
+    arbiter = two(STEP, CONTINUE)
+    arbiter.replace(A, {T: STEP}, STOP, {T: RANGE})
+    arbiter.renamed(T, U)
+    assert arbiter.vote_of(A, U) is STEP
+    assert arbiter.range_of(A, U) == RANGE
+    assert arbiter.vote_of(B, U) is CONTINUE
+
+
+def test_e17_holds_move_to_the_heir() -> None:
+    arbiter = Arbiter()
+    arbiter.enter(KEEPER)
+    arbiter.enter(A)
+    arbiter.replace(A, {T: STOP, U: STEP}, CONTINUE, {U: RANGE})
+    assert arbiter.transfer(A, KEEPER)
+    assert arbiter.holders(T) == [KEEPER]
+    # A step is one-shot and dies with who asked for it.
+    assert arbiter.decide(U) is CONTINUE
+    assert arbiter.range_of(KEEPER, U) is None
+    arbiter.leave(A)
+    assert arbiter.decide(T) is STOP
+
+
+def test_a_transfer_of_nothing_holds_nothing() -> None:
+    arbiter = two(CONTINUE, CONTINUE)
+    assert not arbiter.transfer(A, B)
+    assert not arbiter.transfer(A, C)
+    assert not arbiter.transfer(C, A)
+    assert arbiter.decide(T) is CONTINUE
+
+
+def test_a_transfer_passes_on_the_hold_of_the_unborn() -> None:
+    arbiter = two(STOP, CONTINUE)
+    assert arbiter.transfer(A, KEEPER)
+    arbiter.born(U)
+    assert arbiter.holders(U) == [KEEPER]
+
+
+# What holds for any votes
+
+VOTES = st.lists(st.sampled_from(list(Vote)), min_size=1, max_size=4)
+
+
+@given(VOTES)
+def test_the_order_of_engines_does_not_matter(votes: list[Vote]) -> None:
+    decisions = set()
+    for order in itertools.permutations(votes):
+        arbiter = Arbiter()
+        for number, vote in enumerate(order):
+            arbiter.enter(EngineId(number))
+            arbiter.amend(EngineId(number), T, vote)
+        decisions.add(arbiter.decide(T))
+    assert decisions == {min(votes)}
+
+
+@given(VOTES, st.integers(0, 3), st.sampled_from(list(Vote)))
+def test_a_smaller_vote_never_lets_more_run(votes: list[Vote], which: int, vote: Vote) -> None:
+    arbiter = Arbiter()
+    for number, each in enumerate(votes):
+        arbiter.enter(EngineId(number))
+        arbiter.amend(EngineId(number), T, each)
+    before = arbiter.decide(T)
+    engine = EngineId(which % len(votes))
+    old = arbiter.vote_of(engine, T)
+    arbiter.amend(engine, T, vote)
+    after = arbiter.decide(T)
+    assert after <= before if vote <= old else after >= before
+
+
+class Model:
+    """One engine's wishes, kept the plain way: a vote for every thread."""
+
+    def __init__(self, threads: set[Tid], vote: Vote) -> None:
+        self.votes = dict.fromkeys(threads, vote)
+        self.newborn = vote
+
+
+class ArbiterMachine(RuleBasedStateMachine):
+    """Any history of engines and threads against the plain model."""
+
+    threads = Bundle("threads")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arbiter = Arbiter()
+        self.models: dict[EngineId, Model] = {}
+        self.live: set[Tid] = set()
+        self.numbers = itertools.count(100)
+
+    engines = st.integers(0, 3).map(EngineId)
+    votes = st.sampled_from(list(Vote))
+
+    def fresh(self) -> Tid:
+        return Tid(next(self.numbers))
+
+    @rule(target=threads)
+    def born(self) -> Tid:
+        tid = self.fresh()
+        self.live.add(tid)
+        self.arbiter.born(tid)
+        for model in self.models.values():
+            model.votes[tid] = model.newborn
+        return tid
+
+    @rule(tid=consumes(threads))
+    def gone(self, tid: Tid) -> None:
+        self.live.discard(tid)
+        self.arbiter.gone(tid)
+        for model in self.models.values():
+            model.votes.pop(tid, None)
+
+    @rule(target=threads, old=consumes(threads))
+    def renamed(self, old: Tid) -> Tid:
+        if old not in self.live:
+            return old
+        new = self.fresh()
+        self.arbiter.renamed(old, new)
+        self.live = {new}
+        for model in self.models.values():
+            model.votes = {new: model.votes[old]}
+        return new
+
+    @rule(engine=engines, vote=votes)
+    def enter(self, engine: EngineId, vote: Vote) -> None:
+        self.arbiter.enter(engine, vote)
+        self.models.setdefault(engine, Model(self.live, vote))
+
+    @rule(engine=engines)
+    def leave(self, engine: EngineId) -> None:
+        self.arbiter.leave(engine)
+        self.models.pop(engine, None)
+
+    @rule(engine=engines)
+    def hold_all(self, engine: EngineId) -> None:
+        self.arbiter.hold_all(engine)
+        if engine in self.models:
+            self.models[engine] = Model(self.live, STOP)
+
+    @rule(engine=engines, tids=st.sets(threads, max_size=3), vote=votes, others=votes)
+    def replace(self, engine: EngineId, tids: set[Tid], vote: Vote, others: Vote) -> None:
+        named = dict.fromkeys(tids & self.live, vote)
+        self.arbiter.replace(engine, named, others, {})
+        if engine in self.models:
+            model = self.models[engine] = Model(self.live, others)
+            model.votes.update(named)
+            model.newborn = CONTINUE
+
+    @rule(engine=engines, tid=threads, vote=votes)
+    def amend(self, engine: EngineId, tid: Tid, vote: Vote) -> None:
+        if tid in self.live:
+            self.arbiter.amend(engine, tid, vote)
+            if engine in self.models:
+                self.models[engine].votes[tid] = vote
+
+    @rule(giver=engines, heir=engines)
+    def transfer(self, giver: EngineId, heir: EngineId) -> None:
+        if giver == heir:
+            return
+        held = self.arbiter.transfer(giver, heir)
+        if giver in self.models and heir in self.models:
+            given = self.models[giver]
+            model = self.models[heir] = Model(self.live, CONTINUE)
+            model.votes = {tid: STOP if vote is STOP else CONTINUE for tid, vote in given.votes.items()}
+            model.newborn = STOP if given.newborn is STOP else CONTINUE
+            self.models[giver] = Model(self.live, CONTINUE)
+            if STOP in model.votes.values():
+                assert held
+        else:
+            assert not held
+
+    @invariant()
+    def a_thread_runs_only_if_no_engine_holds_it(self) -> None:
+        candidates = self.arbiter.candidates()
+        for tid in self.live:
+            votes = [model.votes[tid] for model in self.models.values()]
+            assert self.arbiter.decide(tid) is min(votes, default=CONTINUE)
+            if STOP not in votes and candidates is not None:
+                assert tid in candidates
+
+    @invariant()
+    def each_engine_has_the_votes_it_gave(self) -> None:
+        assert set(self.arbiter.engines()) == set(self.models)
+        for tid in self.live:
+            for engine, model in self.models.items():
+                assert self.arbiter.vote_of(engine, tid) is model.votes[tid]
+            assert set(self.arbiter.holders(tid)) == {e for e, m in self.models.items() if m.votes[tid] is STOP}
+            assert set(self.arbiter.steppers(tid)) == {e for e, m in self.models.items() if m.votes[tid] is STEP}
+
+    def teardown(self) -> None:
+        for engine in list(self.models):
+            self.arbiter.leave(engine)
+        for tid in self.live:
+            assert self.arbiter.decide(tid) is CONTINUE
+        assert self.arbiter.candidates() is None
+
+
+TestArbiterMachine = ArbiterMachine.TestCase
+
+
+@pytest.mark.parametrize("held", [STOP, CONTINUE])
+def test_candidates_are_the_only_ones_asked_about(held: Vote) -> None:
+    arbiter = two(CONTINUE, held)
+    assert arbiter.candidates() == ([] if held is STOP else None)
