@@ -37,6 +37,7 @@ from gdbstub.linux.constants import (
     PTRACE_INTERRUPT,
     PTRACE_LISTEN,
     PTRACE_PEEKDATA,
+    PTRACE_PEEKSIGINFO,
     PTRACE_PEEKUSER,
     PTRACE_POKEDATA,
     PTRACE_POKEUSER,
@@ -208,6 +209,20 @@ def write_siginfo(tid: Tid, data: bytes) -> None:
     """Replace the siginfo_t (128 bytes) that a signal-delivery-stop will deliver."""
     ctypes.memmove(_siginfo_at, data, SIGINFO_SIZE)
     _hot(PTRACE_SETSIGINFO, tid, 0, _siginfo_at)
+
+
+_PEEK_COUNT = 32
+
+
+def queued_signals(tid: Tid) -> list[tuple[int, int]]:
+    """Return (signal, ``si_code``) of what is queued to one thread, the first 32.
+
+    Source: PTRACE_PEEKSIGINFO in ptrace(2); PTRACE: needs a ptrace-stop.
+    """
+    struct.pack_into("=QIi", _iovec, 0, 0, 0, _PEEK_COUNT)
+    count = _hot(PTRACE_PEEKSIGINFO, tid, _iovec_at, _regset_at)
+    heads = (struct.unpack_from("=i4xi", _regset, index * SIGINFO_SIZE) for index in range(count))
+    return [(signo, code) for signo, code in heads]
 
 
 class SyscallInfo(NamedTuple):

@@ -203,10 +203,12 @@ class _Process:
             TargetError: It is in none.
         """
         first = self.module(link_map)
-        for _ in range(_MAX_MODULES):
-            if not first.l_prev:
-                break
+        seen = {link_map}
+        while first.l_prev:
             first = self.module(first.l_prev)
+            if first.link_map in seen or len(seen) > _MAX_MODULES:
+                raise _not_listed()
+            seen.add(first.link_map)
         found = [first]
         while found[-1].l_next and len(found) < _MAX_MODULES:
             each = self.module(found[-1].l_next)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
-
 from time import perf_counter_ns
 
 import trio

@@ -9,6 +9,7 @@ matched here before any engine is told of either.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from gdbstub.linux import procfs, ptrace_calls
 from gdbstub.linux.constants import (
@@ -126,15 +127,29 @@ class Births:
                 twin.arbiter.enter(engine_id, Vote.STOP)
             self._world.offer(parent, Forked(inferior.pid, parent.tid, twin.pid, kind), keepers)
         else:
-            if kind is ForkKind.VFORK:
-                inferior.sites.lift_all()
+            if kind is ForkKind.VFORK and inferior.sites:
+                # The siblings must stand before the patches are out, lest they run through unseen.
                 inferior.vfork_parent = parent
+                inferior.lend = partial(self._lend, parent, child)
+                parent.blocked = child.blocked = True
             else:
-                self._leaving.restore_text(inferior, child.tid)
-            self._leaving.release(child)
-            self._world.forget(twin)
+                self._let_child_go(inferior, child)
         self._world.mark(inferior)
         self._settler.rerun(parent)
+
+    def _lend(self, parent: Tracee, child: Tracee) -> None:
+        """Take the patches out of the memory that a vfork child borrows, and let both run."""
+        inferior = parent.inferior
+        inferior.sites.lift_all()
+        parent.blocked = child.blocked = False
+        self._let_child_go(inferior, child)
+        self._world.mark(inferior)
+
+    def _let_child_go(self, inferior: Inferior, child: Tracee) -> None:
+        if child.stopped:
+            self._leaving.restore_text(inferior, child.tid)
+            self._leaving.release(child)
+        self._world.forget(child.inferior)
 
     def _vfork_done(self, tracee: Tracee) -> None:
         inferior = tracee.inferior

@@ -62,6 +62,8 @@ class Inferior:
         self.over: BreakpointSite | None = None
         #: The thread whose vfork child borrows the memory; the patches are out and the others stand still.
         self.vfork_parent: Tracee | None = None
+        #: What lends the memory, once the siblings stand.
+        self.lend: Callable[[], None] | None = None
         #: This inferior is such a child; whose memory it borrows.
         self.borrows_from: Inferior | None = None
         #: Being let go: nothing is reported any more.
@@ -144,6 +146,7 @@ class Inferior:
         self.slots.clear()
         self.exclusive = self.over = None
         self.vfork_parent = None
+        self.lend = None
         leader.registers = RegisterFile(leader.tid, self.spec)
         leader.arrival = None
         leader.entered_syscall = None

@@ -76,6 +76,9 @@ class Settler:
         for tracee in list(inferior.running.values()):
             if not tracee.interrupting and self._allowed(tracee) is Vote.STOP and tracee is not inferior.exclusive:
                 self._world.interrupt(tracee)
+        if inferior.lend is not None and not inferior.running:
+            lend, inferior.lend = inferior.lend, None
+            lend()
         alone = inferior.exclusive
         if alone is not None:
             if alone.stopped:
@@ -178,6 +181,20 @@ class Settler:
         tracee.state = RunState.RUNNING
         inferior.running[tid] = tracee
         self.resumes += 1
+
+    def fetch_trap(self, tracee: Tracee, stepping: bool) -> None:
+        """Let a thread dequeue its SIGTRAP: it stops for that before it runs an instruction."""
+        try:
+            ptrace_calls.cont(tracee.tid)
+        except TraceeGone:
+            tracee.inferior.set_state(tracee, RunState.DYING)
+            return
+        tracee.registers.invalidate()
+        tracee.stop = StopKind.NONE
+        tracee.stepping = stepping
+        # It is about to stop by itself; an interrupt would only come first again.
+        tracee.interrupting = True
+        tracee.inferior.set_state(tracee, RunState.RUNNING)
 
     def _step_over(self, inferior: Inferior, tracee: Tracee) -> None:
         """Run the instruction under a site while everything else stands."""

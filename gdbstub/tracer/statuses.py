@@ -148,6 +148,9 @@ class Statuses:
             self._births.event_stop(tracee, status.detail)
         else:
             tracee.stop = StopKind.INTERRUPT if kind is StatusKind.INTERRUPT_STOP else StopKind.GROUP
+            if self._trap_is_queued(tracee, stepping):
+                self._settler.fetch_trap(tracee, stepping)
+                return
             self._settler.rerun(tracee)
         if tracee.awaited_by and tracee.state is RunState.STOPPED:
             awaited, tracee.awaited_by = tracee.awaited_by, set()
@@ -215,6 +218,23 @@ class Statuses:
             if over:
                 tracee.arrival = None
             self._step_done(tracee)
+
+    @staticmethod
+    def _trap_is_queued(tracee: Tracee, stepping: bool) -> bool:
+        """Tell whether a trap of ours happened and an interrupt-stop was reported before it.
+
+        The kernel serves a pending interrupt before it dequeues the SIGTRAP that
+        the thread has already run into.  Were the thread left here, its pc would be
+        past the trap instruction, and the signal would come when nobody remembers why.
+        """
+        inferior = tracee.inferior
+        if not stepping and not inferior.slots.armed:
+            if not inferior.sites:
+                return False
+            site = inferior.sites.at(Addr(tracee.registers.pc - inferior.spec.pc_correction))
+            if site is None or not site.inserted:
+                return False
+        return any(sig == _SIGTRAP and code > 0 for sig, code in ptrace_calls.queued_signals(tracee.tid))
 
     def _site_hit(self, tracee: Tracee, address: Addr) -> None:
         inferior = tracee.inferior

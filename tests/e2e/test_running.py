@@ -95,7 +95,6 @@ def test_memory_over_a_breakpoint_shows_the_program(build: TraceeBuilder, gdb: S
         original = session.read(address, 4)
         instructions = session.execute("x/2i inner").text
         session.break_at("*inner")
-        session.execute("set breakpoint always-inserted on")
         with Path(f"/proc/{stub.pid}/mem").open("rb") as memory:
             memory.seek(address)
             assert memory.read(1) == b"\xcc"
@@ -105,8 +104,7 @@ def test_memory_over_a_breakpoint_shows_the_program(build: TraceeBuilder, gdb: S
         assert session.execute("x/2i inner").text == instructions
 
 
-@pytest.mark.parametrize("hits", [3])
-def test_watchpoints_tell_old_and_new_values(build: TraceeBuilder, gdb: StartGdb, hits: int) -> None:
+def test_watchpoints_tell_old_and_new_values(build: TraceeBuilder, gdb: StartGdb) -> None:
     program = build("watch")
     with launch(program) as stub:
         session = gdb(program)
@@ -135,14 +133,12 @@ def test_watchpoints_tell_old_and_new_values(build: TraceeBuilder, gdb: StartGdb
         access = session.watch("second", "access")
         session.begin_cont()
         stub.tell("b")
-        seen = [session.end_line()]
-        while seen[-1].stop.kind != "exited" and len(seen) < hits:
-            assert seen[-1].stop.numbers == [access]
-            session.begin_cont()
-            if len(seen) == 2:
-                session.execute
-            seen.append(session.end_line())
-        assert any("Old value = 1\nNew value = 2\n" in each.text for each in seen), seen
+        # The increment reads and writes: one instruction on x86, so one or two hits.
+        outcome = session.end_line()
+        assert outcome.stop.numbers == [access]
+        while "Old value = 1\nNew value = 2\n" not in outcome.text:
+            outcome = session.execute("continue")
+            assert outcome.stop.numbers == [access]
 
 
 def test_ctrl_c_stops_a_running_program_where_it_is(build: TraceeBuilder, gdb: StartGdb) -> None:
@@ -219,6 +215,10 @@ def test_a_pending_breakpoint_waits_for_its_library(build: TraceeBuilder, gdb: S
         number = session.break_at("plugin_entry")
         assert session.ask("is_pending", number=number)
         session.begin_cont()
+        assert stub.line().startswith("ready")
+        session.interrupt()
+        session.end_cont()
+        session.begin_cont()
         stub.tell("d")
         stop = session.end_cont()
         assert (stop.numbers, stop.function) == ([number], "plugin_entry")
@@ -267,7 +267,7 @@ def test_memory_that_is_not_there_is_named_to_the_user(build: TraceeBuilder, gdb
         with pytest.raises(GdbError, match="Cannot access memory at address 0x10"):
             session.execute("set var *(char *)0x10 = 1")
         session.break_at("*0x10")
-        with pytest.raises(GdbError, match="Cannot (access memory at address 0x10|insert breakpoint 1)"):
+        with pytest.raises(GdbError, match="Cannot insert breakpoint 1.\nCannot access memory at address 0x10"):
             session.execute("continue")
         session.execute("delete")
         assert session.cont().is_exit(7)

@@ -453,7 +453,7 @@ class Session:
     def _thread_exited(self, event: ThreadExited) -> None:
         """Answer a client whose last resumed thread has gone while others are held."""
         self.pending.pop(event.tid, None)
-        if self.awaiting is not Awaiting.STOP or self.chosen is not None or self.nonstop:
+        if self.awaiting is not Awaiting.STOP or self.chosen is not None or self.interrupted or self.nonstop:
             return
         if not self.target.any_resumed(self.engine_id):
             self.awaiting = Awaiting.NOTHING

@@ -3,8 +3,9 @@
 Used by: gdb_session.py, which starts gdb with this file and a socket whose number is in GDB_DRIVER_FD.
 Source: GDB manual, "Python API".
 
-gdb itself stays in its own event loop, as for a user at the prompt, so that background execution and
-non-stop mode work; a thread of ours reads the socket and posts each verb into that loop.
+gdb itself stays in its own event loop, as for a user at the prompt, so that Ctrl-C, background execution and
+non-stop mode work: command lines come in at its stdin, and a thread of ours reads the socket and posts each
+verb into that loop.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ Fact = Any
 Verb = Callable[..., Fact]
 
 _events: list[dict[str, Fact]] = []
+_lines_done = 0
 _changed = threading.Condition(threading.RLock())
 
 
@@ -67,6 +69,16 @@ def _take_events() -> list[dict[str, Fact]]:
     return taken
 
 
+def line_done(number: int) -> None:
+    """Take note that gdb has read this far; `python line_done(N)` follows each command line on its stdin."""
+    global _lines_done
+    gdb.flush(gdb.STDOUT)
+    gdb.flush(gdb.STDERR)
+    with _changed:
+        _lines_done = number
+        _changed.notify_all()
+
+
 class _Counter(gdb.Breakpoint):  # type: ignore[misc]  # gdb's classes have no types
     """Counts its hits, and stops only at the last of them."""
 
@@ -81,14 +93,6 @@ class _Counter(gdb.Breakpoint):  # type: ignore[misc]  # gdb's classes have no t
 
 
 _counters: dict[int, _Counter] = {}
-
-
-def execute(line: str) -> Fact:
-    """Run a command line; where it leaves the thread running in the foreground, `_serve` waits for the stop."""
-    text = gdb.execute(line, to_string=True)
-    thread = gdb.selected_thread()
-    waits = not line.endswith("&") and thread is not None and thread.is_valid() and thread.is_running()
-    return {"text": text, "waits": waits and not _events}
 
 
 def evaluate(expression: str) -> int:
@@ -202,7 +206,7 @@ def version() -> str:
 _in_gdb: dict[str, Verb] = {
     verb.__name__: verb
     for verb in (
-        execute, evaluate, show, breakpoint_at, count_hits, ignore_hits, hits, is_pending, place, threads, select,
+        evaluate, show, breakpoint_at, count_hits, ignore_hits, hits, is_pending, place, threads, select,
         backtrace, read, write, inferiors, libraries, packet, version,
     )
 }  # fmt: skip
@@ -211,18 +215,25 @@ _in_gdb: dict[str, Verb] = {
 def _answer(verb: Verb, arguments: dict[str, Fact]) -> dict[str, Fact]:
     try:
         return {"value": verb(**arguments)}
-    except KeyboardInterrupt:
-        return {"error": "interrupted"}
     except Exception as error:  # noqa: BLE001  # whatever gdb raises is a fact for the test
-        # Stops that came before the error, or none: a later verb must not see them as its own.
-        return {"error": f"{type(error).__name__}: {error}", "stops": _take_events()}
+        return {"error": f"{type(error).__name__}: {error}"}
 
 
-def wait_stops(count: int, seconds: float | None) -> Fact:
+def wait_line(number: int) -> Fact:
+    """Wait, outside gdb's thread, until a command line is done; return the stops it led to."""
+    with _changed:
+        _changed.wait_for(lambda: _lines_done >= number)
+        return _take_events()
+
+
+def wait_stops(count: int, seconds: float) -> Fact:
     """Wait, outside gdb's thread, until a number of stops has been recorded; return them all."""
     with _changed:
         _changed.wait_for(lambda: len(_events) >= count, seconds)
         return _take_events()
+
+
+_in_thread: dict[str, Verb] = {verb.__name__: verb for verb in (wait_line, wait_stops)}
 
 
 def _serve(link: socket.socket) -> None:
@@ -233,14 +244,12 @@ def _serve(link: socket.socket) -> None:
         for line in stream:
             request = json.loads(line)
             name, arguments = request["verb"], request["arguments"]
-            if name == "wait_stops":
-                answer = _answer(wait_stops, arguments)
+            if name in _in_thread:
+                answer = _answer(_in_thread[name], arguments)
             else:
                 verb = _in_gdb[name]
                 gdb.post_event(lambda verb=verb, arguments=arguments: answers.put(_answer(verb, arguments)))
                 answer = answers.get()
-                if name == "execute" and "value" in answer:
-                    answer["value"]["stops"] = wait_stops(1 if answer["value"].pop("waits") else 0, None)
             stream.write(json.dumps(answer) + "\n")
             stream.flush()
 

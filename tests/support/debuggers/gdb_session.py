@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -37,6 +38,10 @@ _settings = (
     "set debuginfod enabled off",
     "set breakpoint pending on",
 )
+
+
+#: What gdb says on stderr although nothing failed: warnings, and source lines whose file is not there.
+_is_remark = re.compile(r"$|warning:|\d+\t|Download failed|\[|Continuing with").match
 
 
 class GdbError(Exception):
@@ -100,11 +105,12 @@ class GdbSession:
     ) -> None:
         command = os.environ.get("GDB", "gdb")
         self.output = folder / "output"
+        self.errors = folder / "errors"
         self.packets = folder / "packets"
         ours, theirs = socket.socketpair()
         self._link = ours
         self._received = b""
-        self._read_output = 0
+        self._lines = self._read_output = self._read_errors = 0
         lines = [*_settings, *settings]
         if log_packets or os.environ.get("GDB_PACKETS"):
             lines.append(f"set remotelogfile {self.packets}")
@@ -112,19 +118,21 @@ class GdbSession:
         for line in lines:
             words += ["-iex", line]
         words += ["-x", str(DRIVER), *([str(program)] if program else [])]
-        with self.output.open("wb") as output:
+        with self.output.open("wb") as output, self.errors.open("wb") as errors:
             self._process = subprocess.Popen(
                 words,
                 # gdb ends when this pipe does, so it cannot outlive the tests.
                 stdin=subprocess.PIPE,
                 stdout=output,
-                stderr=output,
+                stderr=errors,
                 env={**environment(), "GDB_DRIVER_FD": str(theirs.fileno())},
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
                 cwd=folder,
             )
         theirs.close()
+        assert self._process.stdin is not None
+        self._stdin = self._process.stdin
 
     def __enter__(self) -> Self:
         return self
@@ -139,14 +147,13 @@ class GdbSession:
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        self._stdin.close()
         self._link.close()
 
     # The conversation with the driver
 
     def _evidence(self) -> str:
-        said = self.output.read_text(errors="replace")[-2000:]
+        said = "".join(each.read_text(errors="replace")[-2000:] for each in (self.output, self.errors))
         packets = self.packets.read_text(errors="replace")[-3000:] if self.packets.exists() else ""
         return f"\n--- gdb said\n{said}\n--- packets\n{packets}"
 
@@ -177,16 +184,24 @@ class GdbSession:
         return self.end()
 
     def begin_line(self, line: str) -> None:
-        """Start a command line; ``end_line`` collects what came of it."""
+        """Type a command line; ``end_line`` collects what came of it."""
+        self._lines += 1
         self._read_output = self.output.stat().st_size
-        self.begin("execute", line=line)
+        self._read_errors = self.errors.stat().st_size
+        # gdb reads the second line once the first command is done, in the foreground.
+        self._stdin.write(f"{line}\npython line_done({self._lines})\n".encode())
+        self._stdin.flush()
+        self.begin("wait_line", number=self._lines)
 
     def end_line(self, seconds: float = DEADLINE) -> Outcome:
         """Wait for the command line that was begun."""
         answer = self.end(seconds)
-        # A stop of a foreground command is reported after the command has returned its text.
-        later = self.output.read_bytes()[self._read_output :].decode(errors="replace")
-        return Outcome(answer["text"] + later, [Stop(**each) for each in answer["stops"]])
+        errors = self.errors.read_bytes()[self._read_errors :].decode(errors="replace")
+        complaints = [each for each in errors.splitlines() if not _is_remark(each)]
+        if complaints:
+            raise GdbError("\n".join(complaints))
+        text = self.output.read_bytes()[self._read_output :].decode(errors="replace")
+        return Outcome(text.replace("(gdb) ", "") + errors, [Stop(**each) for each in answer])
 
     def execute(self, line: str, seconds: float = DEADLINE) -> Outcome:
         """Run a command line of gdb's to its end."""

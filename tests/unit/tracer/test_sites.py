@@ -305,7 +305,7 @@ class SitesMachine(RuleBasedStateMachine):
 
     @rule(offset=st.integers(-4, SIZE + 2), data=st.binary(min_size=1, max_size=12))
     def write(self, offset: int, data: bytes) -> None:
-        if 0 <= offset and offset + len(data) <= SIZE:
+        if offset >= 0 and offset + len(data) <= SIZE:
             self.sites.write(at(offset), data)
             self.own[offset : offset + len(data)] = data
         else:

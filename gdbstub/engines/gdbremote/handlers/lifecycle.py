@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gdbstub.engines.gdbremote.dispatch import handles
-from gdbstub.engines.gdbremote.stops import stop_reply
+from gdbstub.engines.gdbremote.stops import exit_reply, stop_reply
 from gdbstub.rsp.commands.lifecycle import Attach, Detach, Kill, KillAll, Restart, Run, WhyStopped
 from gdbstub.rsp.replies import EMPTY, LATER, OK, Reply
 from gdbstub.target.engine import Vote
@@ -31,6 +31,8 @@ def why_stopped(session: Session, cmd: WhyStopped) -> Reply:
 
     if session.awaiting is not Awaiting.NOTHING and not session.nonstop:
         raise PacketError("the target is running")
+    if session.exits and not session.nonstop:
+        return exit_reply(session, session.exits.popleft())
     if not session.pids():
         return OK if session.nonstop else b"W00"
     if session.nonstop:
@@ -142,6 +144,7 @@ def start(session: Session, argv: list[str]) -> Reply:
             environment[name] = value
     session.launch_spec = replace(session.launch_spec, argv=argv, environment=environment)
     session.awaiting = Awaiting.LAUNCH
+    session.exits.clear()
     session.general = Tid(0)
     try:
         pid = session.target.launch(session.engine_id, session.launch_spec)

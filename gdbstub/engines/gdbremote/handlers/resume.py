@@ -5,6 +5,7 @@ Layer: engines.
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 from gdbstub.engines.gdbremote.dispatch import handles
@@ -96,9 +97,17 @@ def _resume(session: Session, actions: tuple[Action, ...]) -> Reply:
     from gdbstub.engines.gdbremote.session import Awaiting, require_stopped
 
     require_stopped(session)
+    if session.exits:
+        # It died while the client believed it stopped: this is the first chance to say so.
+        session.awaiting = Awaiting.STOP
+        session.chosen = session.exits.popleft()
+        session.target.hold_all(session.engine_id)
+        return LATER
     if not session.pids():
-        raise TargetError(3, "no process")
+        raise TargetError(errno.ESRCH, "no process")
     plan = _Plan(session, actions)
+    if all(vote is Vote.STOP for vote in plan.others.values()) and not any(plan.named.values()):
+        raise TargetError(errno.ESRCH, "no such thread")
     if any(action.vote is Vote.STOP for named in plan.named.values() for action in named.values()):
         raise PacketError("vCont;t needs non-stop")
     session.awaiting = Awaiting.STOP
@@ -110,9 +119,7 @@ def _resume(session: Session, actions: tuple[Action, ...]) -> Reply:
             if sig or tid in session.signalled:
                 session.target.decide_signal(session.engine_id, tid, sig)
                 session.signalled.discard(tid)
-    if session.exits:
-        session.chosen = session.exits.popleft()
-    elif session.pending:
+    if session.pending:
         votes = {tid: action.vote for named in plan.named.values() for tid, action in named.items()}
         session.chosen = session.pending_for(moving, votes)
     if session.chosen is not None:

@@ -1,0 +1,65 @@
+"""The server around a session, as a list of what it was told.
+
+Used by: the unit tests of the engines.  Implements: engines.gdbremote.host.Host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gdbstub.target.events import TraceEvent
+from gdbstub.vocab.ids import EngineId, Pid
+
+
+class FakeHost:
+    """Remembers what was said and done."""
+
+    keeper_id = EngineId(0)
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.told: list[tuple[object, ...]] = []
+        self.last_stops: dict[Pid, TraceEvent] = {}
+        self.debug: dict[str, bool] = {}
+        #: Whether ``k`` ends the server, as the command line has it.
+        self.k_ends = False
+        #: Whether a process stands still when a client comes to it.
+        self.stands = True
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def joined(self, engine_id: EngineId, pid: Pid) -> bool:
+        self.told.append(("joined", pid))
+        return self.stands
+
+    def note_stop(self, pid: Pid, event: TraceEvent | None) -> None:
+        if event is None:
+            self.last_stops.pop(pid, None)
+        else:
+            self.last_stops[pid] = event
+
+    def last_stop(self, pid: Pid) -> TraceEvent | None:
+        return self.last_stops.get(pid)
+
+    def created(self, pid: Pid, program: str) -> None:
+        self.told.append(("created", pid, program))
+
+    def attached(self, pid: Pid) -> None:
+        self.told.append(("attached", pid))
+
+    def detached(self, pid: Pid, *, launched: bool, extended: bool) -> None:
+        self.told.append(("detached", pid, launched, extended))
+
+    def clients(self) -> Sequence[str]:
+        return ["1  somebody"]
+
+    def set_debug(self, kind: str, on: bool) -> bool:
+        self.debug[kind] = on
+        return True
+
+    def ends_with_k(self) -> bool:
+        return self.k_ends
+
+    def end(self, reason: str) -> None:
+        self.told.append(("end", reason))

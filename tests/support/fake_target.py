@@ -1,0 +1,377 @@
+"""A target without processes: threads are what a test says, and every request is written down.
+
+Used by: the unit tests of the engines.  Implements: target.ops.Target.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gdbstub.arch.spec import ArchSpec
+from gdbstub.arch.x86_64 import x86_64
+from gdbstub.target.engine import Engine, Vote
+from gdbstub.target.events import ForkKind, ProcessExited, ThreadExited, TraceEvent, WatchKind
+from gdbstub.target.ops import LaunchSpec, ThreadAction, ThreadInfo
+from gdbstub.vocab.errors import TargetError, TraceeGone
+from gdbstub.vocab.ids import Addr, EngineId, Pid, Signo, Tid
+
+#: x87, SSE and AVX.
+SPEC = x86_64(0b111)
+#: Where the fake memory lies.
+BASE = Addr(0x400000)
+
+Call = tuple[object, ...]
+
+
+@dataclass
+class FakeThread:
+    """One thread."""
+
+    tid: Tid
+    stopped: bool = True
+    name: str = "fake"
+    core: int | None = 1
+    registers: bytearray = field(default_factory=lambda: bytearray(sum(r.bits // 8 for r in SPEC.registers)))
+    siginfo: bytes = bytes(range(128))
+
+
+@dataclass
+class FakeProcess:
+    """One process."""
+
+    pid: Pid
+    threads: dict[Tid, FakeThread]
+    attached: bool = False
+    engines: list[EngineId] = field(default_factory=list)
+    memory: bytearray = field(default_factory=lambda: bytearray(b"\x90" * 256))
+    auxv: bytes = b"auxv" * 8
+
+
+class FakeTarget:
+    """What an engine asks lands in ``calls``; what happens is the test's to say."""
+
+    def __init__(self, *processes: FakeProcess) -> None:
+        self.processes = {each.pid: each for each in processes}
+        self.calls: list[Call] = []
+        self.votes: dict[tuple[EngineId, Tid], Vote] = {}
+        self.claims: set[tuple[EngineId, Pid, Addr]] = set()
+        self.engine: Engine | None = None
+        #: A request of this name fails with this error, once.
+        self.failures: dict[str, TargetError] = {}
+        #: What ``launch`` starts next.
+        self.next_pid = Pid(500)
+        self._waiting = False
+        self._busy = False
+
+    # ------------------------------------------------------------ for tests
+
+    def deliver(self, event: TraceEvent) -> Vote:
+        """Let something happen to a thread and offer it to the engine."""
+        assert self.engine is not None
+        engine_id = self.engine.engine_id
+        if isinstance(event, ProcessExited):
+            self.processes.pop(event.pid, None)
+        elif isinstance(event, ThreadExited):
+            self.processes[event.pid].threads.pop(event.tid, None)
+        else:
+            self.thread(event.tid).stopped = True
+        self._busy = True
+        vote = self.engine.on_event(event)
+        self._busy = False
+        if vote is Vote.STOP:
+            self.votes[engine_id, event.tid] = vote
+        elif event.pid in self.processes and event.tid in self.processes[event.pid].threads:
+            self.thread(event.tid).stopped = self.votes.get((engine_id, event.tid)) is Vote.STOP
+        self._settle()
+        return vote
+
+    def stand(self) -> None:
+        """Let every running thread that is held stop."""
+        assert self.engine is not None
+        for each in self._threads():
+            if self.votes.get((self.engine.engine_id, each.tid)) is Vote.STOP:
+                each.stopped = True
+        self._settle()
+
+    def thread(self, tid: Tid) -> FakeThread:
+        """Return a thread."""
+        for process in self.processes.values():
+            if tid in process.threads:
+                return process.threads[tid]
+        raise TraceeGone(tid)
+
+    def take_calls(self) -> list[Call]:
+        """Return and forget what was asked."""
+        calls, self.calls = self.calls, []
+        return calls
+
+    def _threads(self) -> list[FakeThread]:
+        return [each for process in self.processes.values() for each in process.threads.values()]
+
+    def _process(self, pid: Pid) -> FakeProcess:
+        process = self.processes.get(pid)
+        if process is None:
+            raise TargetError(errno.ESRCH, f"process {pid} is not traced")
+        return process
+
+    def _did(self, name: str, *arguments: object) -> None:
+        self.calls.append((name, *arguments))
+        failure = self.failures.pop(name, None)
+        if failure is not None:
+            raise failure
+
+    def _settle(self) -> None:
+        if self._waiting and not self._busy and all(each.stopped for each in self._threads()):
+            self._waiting = False
+            assert self.engine is not None
+            self.engine.on_quiet()
+
+    # ------------------------------------------------------------ processes
+
+    def attach_engine(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def detach_engine(self, engine_id: EngineId) -> None:
+        self._did("detach_engine")
+
+    def join(self, engine_id: EngineId, pid: Pid) -> None:
+        self._did("join", pid)
+        if engine_id not in self._process(pid).engines:
+            self._process(pid).engines.append(engine_id)
+
+    def joined(self, engine_id: EngineId) -> list[Pid]:
+        return [each.pid for each in self.processes.values() if engine_id in each.engines]
+
+    def engines_of(self, pid: Pid) -> list[EngineId]:
+        return list(self._process(pid).engines)
+
+    def pids(self) -> list[Pid]:
+        return list(self.processes)
+
+    def is_attached(self, pid: Pid) -> bool:
+        return self._process(pid).attached
+
+    def launch(self, engine_id: EngineId, spec: LaunchSpec) -> Pid:
+        self._did("launch", tuple(spec.argv))
+        tid = Tid(self.next_pid)
+        self.processes[self.next_pid] = FakeProcess(
+            self.next_pid, {tid: FakeThread(tid, stopped=False)}, engines=[engine_id]
+        )
+        return self.next_pid
+
+    def seize(self, engine_id: EngineId, pid: Pid) -> None:
+        self._did("seize", pid)
+        threads = {
+            Tid(pid): FakeThread(Tid(pid), stopped=False),
+            Tid(pid + 1): FakeThread(Tid(pid + 1), stopped=False),
+        }
+        self.processes[pid] = FakeProcess(pid, threads, attached=True, engines=[engine_id])
+        for tid in threads:
+            self.votes[engine_id, tid] = Vote.STOP
+
+    def detach(self, pid: Pid, engine_id: EngineId | None = None) -> None:
+        self._did("detach", pid)
+        process = self._process(pid)
+        process.engines = [each for each in process.engines if each != engine_id and engine_id is not None]
+        if not any(process.engines):
+            del self.processes[pid]
+
+    def kill(self, pid: Pid) -> None:
+        self._did("kill", pid)
+        self._process(pid)
+
+    # ------------------------------------------------------------ threads
+
+    def threads(self, pid: Pid | None = None) -> Sequence[ThreadInfo]:
+        processes = self.processes.values() if pid is None else [self._process(pid)]
+        return [ThreadInfo(each.pid, tid) for each in processes for tid in each.threads]
+
+    def has_thread(self, tid: Tid) -> bool:
+        return any(tid in process.threads for process in self.processes.values())
+
+    def pid_of(self, tid: Tid) -> Pid:
+        for process in self.processes.values():
+            if tid in process.threads:
+                return process.pid
+        raise TraceeGone(tid)
+
+    def thread_name(self, tid: Tid) -> str | None:
+        return self.thread(tid).name
+
+    def thread_core(self, tid: Tid) -> int | None:
+        return self.thread(tid).core
+
+    def describe(self, tid: Tid) -> str:
+        return "stopped" if self.thread(tid).stopped else "running"
+
+    def holders(self, tid: Tid) -> list[EngineId]:
+        return [engine for (engine, each), vote in self.votes.items() if each == tid and vote is Vote.STOP]
+
+    # ------------------------------------------------------------ running
+
+    def resume(
+        self,
+        engine_id: EngineId,
+        actions: Mapping[Pid, Sequence[ThreadAction]],
+        others: Mapping[Pid, Vote],
+    ) -> None:
+        said = {pid: tuple(actions.get(pid, ())) for pid in others}
+        self._did("resume", said, dict(others))
+        self._waiting = False
+        for pid, vote in others.items():
+            named = {action.tid: action.vote for action in actions.get(pid, ())}
+            for tid in self._process(pid).threads:
+                self.votes[engine_id, tid] = named.get(tid, vote)
+                self.thread(tid).stopped = self.votes[engine_id, tid] is Vote.STOP
+
+    def amend(self, engine_id: EngineId, actions: Iterable[ThreadAction]) -> None:
+        actions = list(actions)
+        self._did("amend", *actions)
+        for action in actions:
+            self.votes[engine_id, action.tid] = action.vote
+            self.thread(action.tid).stopped = action.vote is Vote.STOP
+
+    def decide_signal(self, engine_id: EngineId, tid: Tid, sig: Signo) -> None:
+        self._did("decide_signal", tid, sig)
+
+    def any_resumed(self, engine_id: EngineId) -> bool:
+        return any(self.vote_of(engine_id, each.tid) is not Vote.STOP for each in self._threads())
+
+    def vote_of(self, engine_id: EngineId, tid: Tid) -> Vote:
+        return self.votes.get((engine_id, tid), Vote.CONTINUE)
+
+    def hold_all(self, engine_id: EngineId) -> None:
+        self._did("hold_all")
+        for pid in self.joined(engine_id):
+            for tid in self.processes[pid].threads:
+                self.votes[engine_id, tid] = Vote.STOP
+        self._waiting = True
+        self._settle()
+
+    def hold(self, engine_id: EngineId, tids: Iterable[Tid]) -> None:
+        tids = list(tids)
+        self._did("hold", *tids)
+        for tid in tids:
+            self.votes[engine_id, tid] = Vote.STOP
+
+    def is_quiet(self, engine_id: EngineId) -> bool:
+        return all(each.stopped for each in self._threads())
+
+    def is_stopped(self, tid: Tid) -> bool:
+        return self.has_thread(tid) and self.thread(tid).stopped
+
+    # ------------------------------------------------------------ registers
+
+    def arch(self, pid: Pid) -> ArchSpec:
+        self._process(pid)
+        return SPEC
+
+    def _stopped(self, tid: Tid) -> FakeThread:
+        thread = self.thread(tid)
+        if not thread.stopped:
+            raise TargetError(errno.EBUSY, f"thread {tid} is running")
+        return thread
+
+    @staticmethod
+    def _place(number: int) -> slice:
+        offset = 0
+        for register in SPEC.registers:
+            if register.number == number:
+                return slice(offset, offset + register.bits // 8)
+            offset += register.bits // 8
+        raise TargetError(errno.EINVAL, f"no register {number}")
+
+    def read_registers(self, tid: Tid) -> bytes:
+        return bytes(self._stopped(tid).registers)
+
+    def write_registers(self, tid: Tid, data: bytes) -> None:
+        self._stopped(tid).registers[: len(data)] = data
+
+    def read_register(self, tid: Tid, number: int) -> bytes:
+        return bytes(self._stopped(tid).registers[self._place(number)])
+
+    def write_register(self, tid: Tid, number: int, data: bytes) -> None:
+        self._did("write_register", tid, number, data)
+        self._stopped(tid).registers[self._place(number)] = data
+
+    def expedited(self, tid: Tid) -> Sequence[tuple[int, bytes]]:
+        return [(number, self.read_register(tid, number)) for number in SPEC.expedited]
+
+    def pc(self, tid: Tid) -> Addr:
+        return Addr(int.from_bytes(self.read_register(tid, SPEC.pc), "little"))
+
+    def set_pc(self, tid: Tid, address: Addr) -> None:
+        """Move a thread, for a test."""
+        self.thread(tid).registers[self._place(SPEC.pc)] = address.to_bytes(8, "little")
+
+    # ------------------------------------------------------------ memory
+
+    def read_memory(self, pid: Pid, address: Addr, length: int) -> bytes:
+        memory = self._process(pid).memory
+        start = address - BASE
+        if not 0 <= start < len(memory):
+            raise TargetError(errno.EIO, f"cannot read memory at {address:#x}")
+        return bytes(memory[start : start + length])
+
+    def write_memory(self, pid: Pid, address: Addr, data: bytes) -> None:
+        memory = self._process(pid).memory
+        start = address - BASE
+        if data and not 0 <= start <= start + len(data) <= len(memory):
+            raise TargetError(errno.EIO, f"cannot write memory at {address:#x}")
+        memory[start : start + len(data)] = data
+
+    def insert_breakpoint(self, engine_id: EngineId, pid: Pid, address: Addr, length: int, *, hardware: bool) -> None:
+        self._did("insert_breakpoint", pid, address, length, hardware)
+        if not hardware:
+            self.claims.add((engine_id, pid, address))
+
+    def remove_breakpoint(self, engine_id: EngineId, pid: Pid, address: Addr, length: int, *, hardware: bool) -> None:
+        self._did("remove_breakpoint", pid, address, length, hardware)
+        self.claims.discard((engine_id, pid, address))
+
+    def insert_watchpoint(self, engine_id: EngineId, pid: Pid, address: Addr, length: int, kind: WatchKind) -> None:
+        self._did("insert_watchpoint", pid, address, length, kind)
+
+    def remove_watchpoint(self, engine_id: EngineId, pid: Pid, address: Addr, length: int, kind: WatchKind) -> None:
+        self._did("remove_watchpoint", pid, address, length, kind)
+
+    # ------------------------------------------------------------ signals and facts
+
+    def read_siginfo(self, tid: Tid) -> bytes:
+        return self._stopped(tid).siginfo
+
+    def write_siginfo(self, tid: Tid, data: bytes) -> None:
+        self._stopped(tid).siginfo = data
+
+    def refresh_catches(self, pid: Pid) -> None:
+        self._did("refresh_catches", pid)
+
+    def auxv(self, pid: Pid) -> bytes:
+        return self._process(pid).auxv
+
+    def exec_file(self, pid: Pid) -> bytes:
+        self._process(pid)
+        return b"/bin/fake"
+
+    def libraries(self, pid: Pid, *, start: int | None, prev: int | None, lmid: int | None) -> bytes:
+        return f"<library-list-svr4 start={start} prev={prev} lmid={lmid}/>".encode()
+
+    def osdata(self, annex: str) -> bytes:
+        if annex not in ("", "processes"):
+            raise TargetError(errno.ENOENT, f"there is no table {annex!r}")
+        return b"<osdata/>"
+
+    def sites(self, pid: Pid) -> Sequence[tuple[Addr, frozenset[EngineId]]]:
+        addresses = sorted({address for _, each, address in self.claims if each == pid})
+        return [
+            (address, frozenset(engine for engine, each, at in self.claims if (each, at) == (pid, address)))
+            for address in addresses
+        ]
+
+    def has_site(self, pid: Pid, address: Addr, engine_id: EngineId) -> bool:
+        return (engine_id, pid, address) in self.claims
+
+    def fork_events(self, engine_id: EngineId, kinds: frozenset[ForkKind]) -> None:
+        self._did("fork_events", kinds)
