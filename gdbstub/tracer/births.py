@@ -186,6 +186,8 @@ class Births:
                 self._settler.rerun(tracee)
                 return
             inferior.startup = None
+            tracee.entered_syscall = None
+            tracee.starting = True
             startup.failure()
             self._world.offer(tracee, Launched(inferior.pid, tracee.tid), [startup.engine])
         else:

@@ -149,7 +149,6 @@ class Inferior:
         self.lend = None
         leader.registers = RegisterFile(leader.tid, self.spec)
         leader.arrival = None
-        leader.entered_syscall = None
 
     def close(self) -> None:
         """Close what is open for this process."""

@@ -118,7 +118,7 @@ class Settler:
     def rerun(self, tracee: Tracee) -> None:
         """Resume one thread whose stop concerned nobody, where the votes allow it."""
         inferior = tracee.inferior
-        if inferior.exclusive is not None or tracee.awaited_by:
+        if inferior.exclusive is not None or inferior.lend is not None or tracee.awaited_by:
             self._world.mark(inferior)
             return
         vote = self._allowed(tracee)

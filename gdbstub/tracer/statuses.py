@@ -114,6 +114,8 @@ class Statuses:
         tracee.interrupting = False
         stepping, tracee.stepping = tracee.stepping, False
         kind = status.kind
+        if kind is not StatusKind.SYSCALL_STOP:
+            tracee.starting = False
         over = inferior.exclusive is tracee
         if over and inferior.over is not None:
             inferior.sites.put_back(inferior.over)
@@ -292,7 +294,8 @@ class Statuses:
         else:
             entered, tracee.entered_syscall = tracee.entered_syscall, None
             number = entered if entered is not None else tracee.registers.orig_syscall
-        if inferior.startup is None and inferior.catching:
+        starting, tracee.starting = tracee.starting, False
+        if inferior.startup is None and inferior.catching and number >= 0 and not (starting and not info.entry):
             engines = [
                 e
                 for e in inferior.arbiter.engines()

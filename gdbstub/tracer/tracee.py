@@ -75,6 +75,7 @@ class Tracee:
         "rearm",
         "registers",
         "signal",
+        "starting",
         "stat_fd",
         "state",
         "stepping",
@@ -104,6 +105,8 @@ class Tracee:
         self.mask_before: int | None = None
         #: The number of the syscall it is inside, once an entry was seen; None outside.
         self.entered_syscall: int | None = None
+        #: The next syscall exit is that of the exec which started the program: nobody's business.
+        self.starting = False
         self.arrival: Arrival | None = None
         #: Engines that asked for this one thread to stop and want to hear of it.
         self.awaited_by: set[EngineId] = set()

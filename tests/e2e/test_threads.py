@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.support import proc
-from tests.support.debuggers.gdb_session import GdbSession, StartGdb
+from tests.support.debuggers.gdb_session import GdbSession, StartGdb, Thread
 from tests.support.stub import Stub, launch
 from tests.support.tracees import TraceeBuilder
 
@@ -111,6 +111,11 @@ def test_thread_local_variables_are_each_threads_own(build: TraceeBuilder, gdb: 
         assert session.number("mine") == 102
 
 
+def in_order(session: GdbSession) -> list[Thread]:
+    """Return the threads by age; in non-stop mode gdb numbers them as it gets to know them."""
+    return sorted(session.threads(), key=lambda each: each.tid)
+
+
 def test_in_non_stop_mode_one_thread_stops_and_the_others_run(build: TraceeBuilder, gdb: StartGdb) -> None:
     program = build("e2e_team")
     with launch(program, 3, "busy") as stub:
@@ -123,7 +128,7 @@ def test_in_non_stop_mode_one_thread_stops_and_the_others_run(build: TraceeBuild
         stub.tell("1")
         (stop,) = session.wait_stops()
         assert (stop.numbers, stop.function) == ([number], "reached")
-        threads = session.threads()
+        threads = in_order(session)
         assert [each.name for each in threads] == ["e2e_team", "worker-0", "worker-1", "worker-2"]
         assert [each.running for each in threads] == [True, True, False, True]
         assert stop.tid == threads[2].tid
@@ -143,24 +148,24 @@ def test_in_non_stop_mode_one_thread_stops_and_the_others_run(build: TraceeBuild
         stub.tell("0")
         (second,) = session.wait_stops()
         assert second.tid == threads[1].tid
-        assert [each.running for each in session.threads()] == [True, False, False, True]
+        assert [each.running for each in in_order(session)] == [True, False, False, True]
         session.backtrace(stop.tid)
         assert session.number("index") == 1
         session.backtrace(second.tid)
         assert session.number("index") == 0
 
         # One of the two goes on; the other stays.
-        session.execute("thread 3")
+        session.execute(f"thread {threads[2].number}")
         session.execute("continue &")
         assert stub.line() == "worker 1 done"
-        assert [each.running for each in session.threads()] == [True, False, True, True]
+        assert [each.running for each in in_order(session)] == [True, False, True, True]
 
         # A running thread is interrupted alone.
-        session.execute("thread 4")
+        session.execute(f"thread {threads[3].number}")
         session.execute("interrupt")
         (third,) = session.wait_stops()
         assert third.tid == threads[3].tid
-        assert [each.running for each in session.threads()] == [True, False, True, False]
+        assert [each.running for each in in_order(session)] == [True, False, True, False]
 
         session.execute("continue -a &")
         assert stub.line() == "worker 0 done"

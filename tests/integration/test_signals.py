@@ -157,7 +157,8 @@ def test_g26_realtime_signals_are_reported_and_delivered_once_each(build: Tracee
         assert client.is_quiet(0.05)
 
 
-def test_g04_an_interrupt_that_crosses_another_stop_is_spent(build: TraceeBuilder) -> None:
+def test_g04_an_interrupt_that_crosses_another_stop_comes_once_at_the_next_resume(build: TraceeBuilder) -> None:
+    """The manual queues an interrupt that meets a stopped program: a client may resume without a word to its user."""
     program = build("spin")
     with at_ready(program, 2) as (stub, client):
         for _ in range(20):
@@ -165,8 +166,11 @@ def test_g04_an_interrupt_that_crosses_another_stop_is_spent(build: TraceeBuilde
             client.resume()
             client.send_interrupt()
             stop = client.expect_stop()
-            assert stop.is_breakpoint or stop.is_signal(GdbSignal.INT)
             client.remove(0, program.address("tick"))
+            if stop.is_breakpoint:
+                client.resume()
+                stop = client.expect_stop()
+            assert stop.is_signal(GdbSignal.INT)
             client.resume()
             stub.ping()
             assert client.is_quiet(0.01)

@@ -358,6 +358,12 @@ class FakeTarget:
     def libraries(self, pid: Pid, *, start: int | None, prev: int | None, lmid: int | None) -> bytes:
         return f"<library-list-svr4 start={start} prev={prev} lmid={lmid}/>".encode()
 
+    def tls_address(self, tid: Tid, offset: int, link_map: Addr) -> Addr:
+        self._stopped(tid)
+        if link_map:
+            raise TargetError(errno.ENOENT, "that module has no thread-local storage")
+        return Addr(0x7F00_0000 + offset)
+
     def osdata(self, annex: str) -> bytes:
         if annex not in ("", "processes"):
             raise TargetError(errno.ENOENT, f"there is no table {annex!r}")

@@ -1,4 +1,5 @@
-/* ARG rounds: 8 threads each call alpha() and beta() ARG times; then calls done(), says the two counts, obeys: q exits 0. */
+/* On the letter g 8 threads each call alpha() and beta() ARG times; then it calls done(), says the two counts and obeys:
+ * q exits 0. */
 #include "tracee.h"
 
 #define THREADS 8
@@ -33,6 +34,8 @@ int main(int argc, char **argv)
     pthread_t threads[THREADS];
 
     ready();
+    if (next_order() != 'g')
+        return 1;
     for (int i = 0; i < THREADS; i++)
         threads[i] = start(body, (void *)atol(argv[1]));
     for (int i = 0; i < THREADS; i++)

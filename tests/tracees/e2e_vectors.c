@@ -1,8 +1,8 @@
 /* Says what the registers hold at `sample`, where a debugger may have changed them; a second argument: ymm too. */
 #include "tracee.h"
 
-static long rbx, r13;
-static unsigned char xmm5[16], ymm6[32];
+volatile long rbx, r13;
+volatile unsigned char xmm5[16], ymm6[32];
 
 NOIPA void sample_plain(void);
 NOIPA void sample_wide(void);
@@ -20,7 +20,7 @@ asm(".globl sample, sample_both\n"
     "   vzeroupper\n"
     "   ret\n");
 
-static void say_bytes(const char *name, const unsigned char *bytes, int count)
+static void say_bytes(const char *name, const volatile unsigned char *bytes, int count)
 {
     char text[65];
 

@@ -1,6 +1,7 @@
 /* Thread-local variables of a program, of libc and of libraries that it loads, in two threads.
    Arguments: libraries.  Orders, for the first thread in small letters and for the second in capitals:
-   m e l: where is the program's, libc's, the library's variable; o, n: load the first, the second library; c: unload. */
+   m e l: where is the program's, libc's, the library's variable.  For the program: o and n load the first
+   and the last library, c unloads, q ends. */
 #include "tracee.h"
 #include <dlfcn.h>
 

@@ -112,6 +112,11 @@ def _set_debug_format(session: Session, words: list[str]) -> Iterator[str]:
     yield f"All extra debug format options {'enabled' if stamps else 'disabled'}."
 
 
+@monitor("set libthread-db-search-path PATH", "Accepted and ignored: thread-local storage needs no library here.")
+def _set_search_path(session: Session, words: list[str]) -> Iterator[str]:
+    yield "libthread-db-search-path is not used: this server reads thread-local storage by itself."
+
+
 @monitor("set remote-debug 0|1", "Switch the log of packets.")
 def _set_remote_debug(session: Session, words: list[str]) -> Iterator[str]:
     yield from _switch(session, "remote-debug", words)

@@ -15,8 +15,8 @@ stop reply is sent.  Events of other threads that come meanwhile are kept in
 they are still true then: a breakpoint may be gone, a thread may have been moved.
 
 A Ctrl-C that arrives while the target runs holds everything and is reported as
-SIGINT, before any pending event, so that it is never lost; one that arrives
-when the client has been told of a stop already has been answered by that stop.
+SIGINT, before any pending event, so that it is never lost; one that crosses a
+stop reply is queued for the next resume.
 
 Non-stop.  Each thread's stop is a notification of its own; nothing else stands.
 """
@@ -455,6 +455,9 @@ class Session:
         self.pending.pop(event.tid, None)
         if self.awaiting is not Awaiting.STOP or self.chosen is not None or self.interrupted or self.nonstop:
             return
+        if not any(self.target.threads(pid) for pid in self.pids()):
+            # The rest is a leader that ended before: the process's exit is on its way.
+            return
         if not self.target.any_resumed(self.engine_id):
             self.awaiting = Awaiting.NOTHING
             if self.features.no_resumed:
@@ -524,8 +527,10 @@ class Session:
                         self.target.hold(self.engine_id, [thread.tid])
                         return
             return
+        # SPEC(Interrupts): one that comes while the program stands is queued for the next resume.  It has
+        # crossed a stop reply, maybe that of a breakpoint whose condition the client finds false.
+        self.interrupted = True
         if self.awaiting in (Awaiting.STOP, Awaiting.LAUNCH):
-            self.interrupted = True
             self.target.hold_all(self.engine_id)
 
     def pending_for(self, tids: Sequence[Tid], votes: dict[Tid, Vote]) -> TraceEvent | None:

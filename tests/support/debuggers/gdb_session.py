@@ -3,7 +3,7 @@
 Used by: the end-to-end tests.
 
 ``GDB`` in the environment names another gdb than the one in the path.  ``GDB_PACKETS=1`` adds the packets to what a
-failure shows; gdb logs them byte by byte, which makes it several times slower.
+failure shows.
 """
 
 from __future__ import annotations
@@ -113,7 +113,8 @@ class GdbSession:
         self._lines = self._read_output = self._read_errors = 0
         lines = [*_settings, *settings]
         if log_packets or os.environ.get("GDB_PACKETS"):
-            lines.append(f"set remotelogfile {self.packets}")
+            # Reading the libraries through the server would be most of the log, and most of the time.
+            lines += [f"set remotelogfile {self.packets}", "set sysroot /"]
         words = [shutil.which(command) or command, "-nx", "-q"]
         for line in lines:
             words += ["-iex", line]

@@ -138,9 +138,7 @@ def test_unknown_flags_open_nothing() -> None:
     assert session.files.calls == []
 
 
-@pytest.mark.parametrize(
-    "command", [hostio.StatDescriptor(9), hostio.StatPath(b"/a"), hostio.StatLink(b"/a")]
-)
+@pytest.mark.parametrize("command", [hostio.StatDescriptor(9), hostio.StatPath(b"/a"), hostio.StatLink(b"/a")])
 def test_struct_stat(command: object) -> None:
     reply = answer(FakeSession(), command)
     assert reply.startswith(b"F40;")

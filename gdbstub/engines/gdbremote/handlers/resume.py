@@ -122,7 +122,7 @@ def _resume(session: Session, actions: tuple[Action, ...]) -> Reply:
     if session.pending:
         votes = {tid: action.vote for named in plan.named.values() for tid, action in named.items()}
         session.chosen = session.pending_for(moving, votes)
-    if session.chosen is not None:
+    if session.chosen is not None or session.interrupted:
         session.target.hold_all(session.engine_id)
         return LATER
     for pid in plan.others:
