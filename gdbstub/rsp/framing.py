@@ -56,6 +56,8 @@ Item = bytes | Signal | BadPacket
 
 _SIGNALS = {0x2B: Signal.ACK, 0x2D: Signal.NACK, 0x03: Signal.INTERRUPT}
 _interesting = re.compile(rb"[$+\-\x03]")
+_packet_end = re.compile(rb"[#$]")
+_DOLLAR = 0x24
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 
 
@@ -63,14 +65,17 @@ class Framer:
     """Collects bytes and gives out items.
 
     Args:
-        limit: The longest payload, bytes; longer ones are dropped.
+        limit: The longest payload, bytes; longer ones are dropped whole.
     """
 
     def __init__(self, limit: int = 1 << 20) -> None:
+        #: What is not complete yet; inside a packet it starts with its ``$``.
         self._buffer = b""
+        #: How much of it is known to hold no end of a packet.
+        self._scanned = 1
         self._limit = limit
-        #: Inside a packet that is too long: skip to its end.
-        self._skipping = False
+        #: The packet at its start has grown past the limit; of its bytes only the ``$`` is kept.
+        self._oversize = False
 
     def feed(self, data: bytes) -> list[Item]:
         """Take bytes as they came and return what is complete."""
@@ -81,44 +86,44 @@ class Framer:
             and data[-3:-2] == b"#"
             and data.count(b"#") == 1
             and data.count(b"$") == 1
+            and len(data) - 4 <= self._limit
         ):
             return [_checked(data[1:-3], data[-2:])]
         buffer = self._buffer + data if self._buffer else data
         items: list[Item] = []
-        at = 0
-        end = len(buffer)
+        at, end = 0, len(buffer)
+        scanned, self._scanned = self._scanned, 1
         while at < end:
-            if self._skipping:
-                stop = buffer.find(b"#", at)
-                if stop < 0:
-                    at = end
-                    break
-                self._skipping = False
-                at = stop + 3
+            letter = buffer[at]
+            if letter != _DOLLAR:
+                signal = _SIGNALS.get(letter)
+                if signal is not None:
+                    items.append(signal)
+                    at += 1
+                    continue
+                found = _interesting.search(buffer, at)
+                at = end if found is None else found.start()
                 continue
-            found = _interesting.search(buffer, at)
+            found = _packet_end.search(buffer, at + scanned)
+            scanned = 1
             if found is None:
-                at = end
+                self._oversize = self._oversize or end - at - 1 > self._limit
+                if self._oversize:
+                    buffer, at, end = b"$", 0, 1
+                self._scanned = end - at
                 break
-            at = found.start()
-            signal = _SIGNALS.get(buffer[at])
-            if signal is not None:
-                items.append(signal)
-                at += 1
+            stop = found.start()
+            if buffer[stop] == _DOLLAR:
+                # A ``$`` cannot stand inside a packet: what came before it was torn off.
+                self._oversize = False
+                at = stop
                 continue
-            stop = buffer.find(b"#", at + 1)
-            # A ``$`` cannot stand inside a packet: what came before it was torn off.
-            again = buffer.rfind(b"$", at + 1, stop if stop >= 0 else end)
-            if again >= 0:
-                at = again
-            if stop < 0:
-                if end - at > self._limit:
-                    self._skipping = True
-                    at = end
-                break
             if stop + 3 > end:
+                self._scanned = stop - at
                 break
-            items.append(_checked(buffer[at + 1 : stop], buffer[stop + 1 : stop + 3]))
+            if not self._oversize and stop - at - 1 <= self._limit:
+                items.append(_checked(buffer[at + 1 : stop], buffer[stop + 1 : stop + 3]))
+            self._oversize = False
             at = stop + 3
         self._buffer = buffer[at:]
         return items

@@ -24,6 +24,8 @@ class Later(Enum):
 LATER = Later.LATER
 Reply = bytes | Later
 
+_NOT_IN_TEXT = bytes.maketrans(b"#$*}", b"????")
+
 OK = b"OK"
 EMPTY = b""
 
@@ -37,14 +39,13 @@ def error_reply(failure: StubError, *, texts: bool) -> bytes:
     """
     if isinstance(failure, Unsupported):
         return EMPTY
-    code = errno.EINVAL
+    if texts:
+        # A bare ``*`` would be read as a run length.
+        return b"E." + str(failure).encode("ascii", "replace").translate(_NOT_IN_TEXT)
+    code = errno.EPERM if isinstance(failure, PacketError) else errno.EINVAL
     if isinstance(failure, TargetError):
         code = failure.errno
-    elif isinstance(failure, PacketError) and not texts:
-        code = 1
-    if texts:
-        return b"E." + str(failure).encode("ascii", "replace").replace(b"#", b"?").replace(b"$", b"?")
-    return b"E%02x" % (code & 0xFF or 1)
+    return b"E%02x" % (code & 0xFF or errno.EPERM)
 
 
 def chunk(data: bytes, offset: int, length: int, *, limit: int) -> bytes:

@@ -36,12 +36,24 @@ class Channel:
         self.read_fd = read_fd
         self.write_fd = write_fd
         self.close = close
+        self._sock = sock
         if sock is not None:
             self.read: Callable[[int], bytes] = sock.recv
             self.write: Callable[[bytes], int] = sock.send
         else:
             self.read = lambda size: os.read(read_fd, size)
             self.write = lambda data: os.write(write_fd, data)
+
+    def at_end(self) -> bool:
+        """Tell whether the stream has ended, without taking anything from it."""
+        if self._sock is None:
+            return False
+        try:
+            return not self._sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
 
 class Connection:
@@ -72,6 +84,10 @@ class Connection:
         self._unblocked = trio.Event()
         self.failed = False
         self.scope = trio.CancelScope()
+
+    def is_lost(self) -> bool:
+        """Tell whether the client has closed its end and everything it sent has been read."""
+        return self.channel.at_end()
 
     def flush(self) -> None:
         """Send what the session has to say, as far as the client takes it."""

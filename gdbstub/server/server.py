@@ -232,6 +232,9 @@ class Server:
                     return False
                 self._served = True
                 self._listener.close()
+            self._notice_lost()
+            if self._end.is_set():
+                return False
             self._tracer.attach_engine(session)
             self._connections.append(connection)
             if peer:
@@ -248,6 +251,14 @@ class Server:
                 self._gone(session)
             session.close()
             self._flush_all()
+
+    def _notice_lost(self) -> None:
+        """See off clients that have gone, before another one looks at what they left behind."""
+        for connection in list(self._connections):
+            if connection.is_lost():
+                self._connections.remove(connection)
+                connection.scope.cancel()
+                self._gone(connection.session)
 
     def _watcher(self, engine_id: EngineId) -> Callable[[str, bytes], None] | None:
         if not self._log.wants("remote"):

@@ -115,7 +115,10 @@ class SiteTable:
     def put_back(self, site: BreakpointSite) -> None:
         """Patch again after ``lift``, where the site still has an owner."""
         if self._sites.get(site.address) is site and not site.inserted and not self.lifted:
+            # The program may have written its code, or mapped another page, while the patch was out.
+            shadow = self._memory.read(site.address, len(self._trap))
             self._memory.write(site.address, self._trap)
+            site.shadow = shadow
             site.inserted = True
 
     def lift_all(self) -> None:

@@ -126,11 +126,10 @@ def test_both_sides_of_a_fork_run_together(build: TraceeBuilder, gdb: StartGdb) 
         stop = session.end_cont()
         assert stop.function == "hot"
         assert stop.pid == session.inferiors()[2] != stub.pid
-        session.begin_cont()
-        assert stub.line() == "fork: exited 8"
-        assert session.end_cont().is_exit(8)
+        assert session.cont().is_exit(8)
         session.execute("inferior 1")
         session.begin_cont()
+        assert stub.line() == "fork: exited 8"
         stub.tell("q")
         assert session.end_cont().is_exit(0)
 
@@ -196,7 +195,8 @@ def test_a_running_program_is_attached_and_let_go(build: TraceeBuilder, gdb: Sta
         session.attach(first.pid)
         session.kill()
         assert first.process.wait(10) == -9
-        with pytest.raises(GdbError, match="(?i)no such process"):
+        # Older gdbs do not pass on what the server says.
+        with pytest.raises(GdbError, match=f"(?i)no such process|Attaching to process {first.pid} failed"):
             session.attach(first.pid)
         assert second.finish() == 0
         assert stub.is_alive()

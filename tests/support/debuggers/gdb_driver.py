@@ -56,10 +56,13 @@ def _on_stop(event: Fact) -> None:
 
 
 def _on_exit(event: Fact) -> None:
-    fact = {"kind": "exited", "code": getattr(event, "exit_code", None)}
+    fact = {"kind": "exited", "code": getattr(event, "exit_code", None), "pid": event.inferior.pid}
     if fact["code"] is None:
         fact["signal"] = str(gdb.parse_and_eval("$_exitsignal"))
-    _record({**fact, "pid": event.inferior.pid})
+        if fact["signal"] == "void":
+            # gdb also calls this way when it detaches from a process or kills it.
+            return
+    _record(fact)
 
 
 def _take_events() -> list[dict[str, Fact]]:

@@ -6,7 +6,7 @@ import pytest
 
 from gdbstub.target.events import WatchKind
 from gdbstub.vocab.errors import TargetError
-from gdbstub.vocab.ids import Addr
+from gdbstub.vocab.ids import Addr, Pid
 from tests.support.playbook import ME, PID, Playbook, process
 
 X = Addr(0x401000)
@@ -55,8 +55,6 @@ def test_no_room_is_an_error_with_its_number() -> None:
 
 
 def test_a_point_goes_to_the_process_of_the_selected_thread() -> None:
-    from gdbstub.vocab.ids import Pid
-
     play = Playbook(process(), process(Pid(0x200)))
     play.gets(b"Hgp200.200").forget()
     play.gets(b"Z0,401000,1").sends(b"OK")

@@ -67,6 +67,12 @@ def test_without_a_process_it_has_exited() -> None:
     Playbook().gets(b"?").sends(b"W00")
 
 
+def test_an_end_while_everything_is_being_stopped_for_a_hit() -> None:
+    play = Playbook(process(threads=2)).running()
+    play.event(SiteHit(PID, T2, Addr(0x401000), hardware=False)).sends()
+    play.event(ProcessExited(PID, T1, 0, Signo(9))).sends(b"X09;process:64")
+
+
 def test_an_end_that_was_not_told_yet_is_the_answer() -> None:
     play = Playbook(process()).running()
     play.event(SiteHit(PID, T1, Addr(0x401000), hardware=False)).forget()
@@ -244,7 +250,9 @@ def test_an_interrupt_during_a_run_is_reported_when_it_stands() -> None:
     play = Playbook()
     play.gets(b"vRun;61").gets_bytes(b"\x03")
     play.event(Launched(NEW, NEW_LEADER))
-    play.sends_like(rb"T0[25].*thread:p1f4.1f4;.*")
+    play.sends_like(rb"T0[25].*thread:p1f4.1f4;.*").forget()
+    # The start itself is not one more stop.
+    play.gets(b"vCont;c").sends().asks_for("resume")
 
 
 def test_r_restarts_in_extended_mode_only() -> None:

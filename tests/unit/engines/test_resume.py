@@ -55,12 +55,18 @@ def action(tid: Tid, vote: Vote, sig: Signo = NO_SIGNAL, span: tuple[Addr, Addr]
         (b"vCont;r401000,401010:p64.65", (action(T2, STEP, NO_SIGNAL, (X, Addr(0x401010))),), STOP),
         (b"vCont;s", (action(T1, STEP), action(T2, STEP), action(T3, STEP)), CONTINUE),
         (b"vCont;c:p64.64;s", (action(T1, CONTINUE), action(T2, STEP), action(T3, STEP)), CONTINUE),
-        (b"c", (), CONTINUE),
     ],
 )
 def test_votes(payload: bytes, named: tuple[ThreadAction, ...], others: Vote) -> None:
     play = Playbook(process(threads=3)).stopped()
     assert asked(play.gets(payload).sends()) == (named, others)
+
+
+def test_c_lets_every_thread_run() -> None:
+    play = Playbook(process(threads=2)).stopped()
+    named, others = asked(play.gets(b"c"))
+    assert others is CONTINUE
+    assert all(each.vote is CONTINUE for each in named)
 
 
 def test_s_steps_the_current_thread_and_lets_the_others_run() -> None:
@@ -154,7 +160,7 @@ def test_a_signal_that_linux_lacks_is_refused() -> None:
 # Refusals
 
 
-@pytest.mark.parametrize("payload", [b"vCont;t", b"vCont;t:p64.64", b"vCont;c:p64.65;t"])
+@pytest.mark.parametrize("payload", [b"vCont;t", b"vCont;t:p64.64", b"vCont;c:p64.65;t:p64.64"])
 def test_a_stop_action_needs_non_stop(payload: bytes) -> None:
     play = Playbook(process(threads=2)).stopped()
     play.gets(payload).sends_like(rb"E\..+").asks_nothing()

@@ -265,17 +265,20 @@ def test_an_interrupt_after_a_hit_and_before_its_report_wins() -> None:
     play.stands().sends_like(rb"T02.*")
 
 
-def test_an_interrupt_of_a_stopped_target_is_ignored() -> None:
+def test_an_interrupt_that_crosses_a_stop_answers_the_next_resume() -> None:
     play = Playbook(process()).running()
     play.event(hit()).forget()
     play.gets_bytes(b"\x03").sends().asks_nothing()
-    # It does not come back at the next resume either.
-    play.gets(b"vCont;c").sends()
+    play.gets(b"vCont;c").sends_like(rb"T02.*").asks(("hold_all",))
+    # Once.
+    play.gets(b"vCont;c").sends().asks_for("resume")
     play.event(usr1()).sends_like(rb"T1e.*")
 
 
-def test_an_interrupt_before_anything_else_is_ignored() -> None:
-    Playbook(process()).gets_bytes(b"\x03\x03").sends().asks_nothing()
+def test_a_question_answers_an_interrupt_too() -> None:
+    play = Playbook(process()).gets_bytes(b"\x03\x03").sends().asks_nothing()
+    play.gets(b"?").sends_like(rb"T05.*")
+    play.gets(b"vCont;c").sends().asks_for("resume")
 
 
 def test_an_end_wins_over_an_interrupt() -> None:

@@ -1,0 +1,77 @@
+"""What no file of ours may do, whatever the linter thinks of it (G33 and its like)."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = sorted((ROOT / "gdbstub").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+#: Who may wait for a child of its own choice: only for one that is not traced, or not any more.
+WAITERS = {"linux/wait.py", "linux/spawn.py", "linux/diagnose.py", "tracer/tracer.py"}
+WAITS = {"wait", "waitpid", "waitid", "wait3", "wait4"}
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name
+
+
+def words(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield every dotted name that a file uses or imports, with its line; not what its texts say."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute):
+            yield f"{ast.unparse(node.value)}.{node.attr}", node.lineno
+        elif isinstance(node, ast.Name):
+            yield node.id, node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}", node.lineno
+
+
+def uses(paths: Iterable[Path], *forbidden: str) -> list[str]:
+    """Return where files use one of some names: the whole dotted name, or what is after its last dot."""
+    return [
+        f"{name(path)}:{line}: {word}"
+        for path in paths
+        for word, line in words(path)
+        if word in forbidden or word.rsplit(".", 1)[-1] in forbidden
+    ]
+
+
+def test_g33_nothing_waits_for_continued_children() -> None:
+    assert uses(PACKAGE, "WCONTINUED", "WIFCONTINUED") == []
+
+
+def test_g33_statuses_come_through_one_door() -> None:
+    others = [path for path in PACKAGE if name(path).removeprefix("gdbstub/") not in WAITERS]
+    assert uses(others, *(f"os.{each}" for each in WAITS)) == []
+
+
+def test_processes_are_seized_never_attached_to() -> None:
+    assert uses(PACKAGE, "PTRACE_ATTACH", "ptrace_attach", "ptrace_traceme") == []
+
+
+def test_nothing_sleeps() -> None:
+    assert uses([*PACKAGE, *TESTS], "time.sleep") == []
+
+
+def test_python_ptraces_own_debugger_is_not_used() -> None:
+    assert [word for word in uses(PACKAGE, "debugger", "cptrace") if ": ptrace." in word] == []
+
+
+def test_every_module_says_what_it_is() -> None:
+    for path in PACKAGE:
+        document = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        assert document is not None, name(path)
+        assert document.splitlines()[0].endswith((".", ":", "?")), name(path)
+
+
+def test_the_rules_find_what_they_forbid(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.py"
+    bad.write_text("import os, time\nfrom os import WCONTINUED\ntime.sleep(1)\nos.waitpid(-1, os.WCONTINUED)\n")
+    assert len(uses([bad], "WCONTINUED")) == 2
+    assert uses([bad], "time.sleep") == ["bad.py:3: time.sleep"]
+    assert uses([bad], "os.waitpid") == ["bad.py:4: os.waitpid"]
