@@ -57,11 +57,11 @@ class Births:
             group = procfs.thread_group(child)
             if group is not None and group != tracee.inferior.pid:
                 # A clone that is no thread: a process with an exit signal of its own choice.
-                self._forked(tracee, child, ForkKind.FORK)
+                self._new_process(tracee, child)
             else:
                 self._cloned(tracee, child)
         elif event == PTRACE_EVENT_FORK:
-            self._forked(tracee, Tid(ptrace_calls.event_message(tracee.tid)), ForkKind.FORK)
+            self._new_process(tracee, Tid(ptrace_calls.event_message(tracee.tid)))
         elif event == PTRACE_EVENT_VFORK:
             self._forked(tracee, Tid(ptrace_calls.event_message(tracee.tid)), ForkKind.VFORK)
         elif event == PTRACE_EVENT_VFORK_DONE:
@@ -74,6 +74,16 @@ class Births:
         raw = self._world.orphans.pop(tracee.tid, None)
         if raw is not None:
             self._on_stop(tracee, decode(raw))
+
+    def _new_process(self, parent: Tracee, child: Tid) -> None:
+        """Take in a child process; one that shares the memory for good is a thread to every client.
+
+        Patches are in the memory, not in a process: an untraced sharer would die of them.
+        """
+        if ptrace_calls.shares_memory(parent.tid, child):
+            self._cloned(parent, child)
+        else:
+            self._forked(parent, child, ForkKind.FORK)
 
     def _cloned(self, parent: Tracee, child: Tid) -> None:
         inferior = parent.inferior

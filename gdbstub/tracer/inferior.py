@@ -13,6 +13,7 @@ from gdbstub.arch.x86_64 import x86_64
 from gdbstub.linux import debugregs, procfs, xsave
 from gdbstub.linux.memory import ProcessMemory
 from gdbstub.linux.regsets import RegisterFile
+from gdbstub.linux.wait import WaitStatus
 from gdbstub.tracer.arbiter import Arbiter
 from gdbstub.tracer.debugslots import DebugSlots
 from gdbstub.tracer.sites import BreakpointSite, SiteTable
@@ -66,6 +67,8 @@ class Inferior:
         self.lend: Callable[[], None] | None = None
         #: This inferior is such a child; whose memory it borrows.
         self.borrows_from: Inferior | None = None
+        #: How the leader ended, while processes that share its memory live on.
+        self.leader_status: WaitStatus | None = None
         #: Being let go: nothing is reported any more.
         self.detaching = False
         #: Nothing of ours is left in it; a thread that could not be stopped is let go as soon as it stops.

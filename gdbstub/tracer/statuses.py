@@ -317,13 +317,18 @@ class Statuses:
             self._births.end_vfork(inferior)
         self._world.drop(tracee)
         self._world.mark(inferior)
+        leader = tracee.tid == Tid(inferior.pid)
+        if leader and any(procfs.thread_group(each) != inferior.pid for each in inferior.tracees):
+            # Processes that share the memory outlive it; the inferior ends with the last of them.
+            inferior.leader_status = status
+            return
         if tracee.on_first_stop is not None:
             tracee.state = RunState.DYING
             self._world.forget(inferior)
             tracee.on_first_stop()
-        elif tracee.tid == Tid(inferior.pid) or not inferior.tracees:
+        elif leader or not inferior.tracees:
             # A zombie leader that could not be seized ends unseen: then its last thread's end is the process's.
-            self._process_ended(inferior, status)
+            self._process_ended(inferior, inferior.leader_status or status)
         else:
             if not inferior.detaching:
                 event = ThreadExited(inferior.pid, tracee.tid, status.detail)

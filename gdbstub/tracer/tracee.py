@@ -126,7 +126,7 @@ class Tracee:
         """Return the processor it last ran on; the descriptor is kept for the next stop."""
         if self.stat_fd < 0:
             try:
-                self.stat_fd = os.open(f"/proc/{self.inferior.pid}/task/{self.tid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+                self.stat_fd = os.open(f"/proc/{self.tid}/task/{self.tid}/stat", os.O_RDONLY | os.O_CLOEXEC)
             except OSError:
                 return None
         return procfs.last_cpu(self.stat_fd)

@@ -233,7 +233,7 @@ class Tracer:
 
     def thread_name(self, tid: Tid) -> str | None:
         """Return the kernel's name of a thread."""
-        return procfs.thread_name(self._world.tracee(tid).inferior.pid, tid)
+        return procfs.thread_name(Pid(self._world.tracee(tid).tid), tid)
 
     def thread_core(self, tid: Tid) -> int | None:
         """Return the processor a thread last ran on."""

@@ -144,7 +144,9 @@ def start(session: Session, argv: list[str]) -> Reply:
             environment[name] = value
     session.launch_spec = replace(session.launch_spec, argv=argv, environment=environment)
     session.awaiting = Awaiting.LAUNCH
+    # What is left of the last program does not concern this one.
     session.exits.clear()
+    session.interrupted = False
     session.general = Tid(0)
     try:
         pid = session.target.launch(session.engine_id, session.launch_spec)
@@ -168,6 +170,7 @@ def attach(session: Session, cmd: Attach) -> Reply:
         session.target.seize(session.engine_id, cmd.pid)
         session.host.attached(cmd.pid)
     session.attaching = cmd.pid
+    session.interrupted = False
     session.general = Tid(0)
     if session.nonstop:
         session.stop_threads([each.tid for each in session.target.threads(cmd.pid)])
