@@ -107,12 +107,14 @@ class Births:
         self._world.inferiors[twin.pid] = twin
         self._world.tracees[child] = tracee
         parent.blocked = tracee.blocked = True
+        inferior.births += 1
         tracee.on_first_stop = lambda: self._child_arrived(parent, tracee, kind)
         self._first_stop(tracee)
 
     def _child_arrived(self, parent: Tracee, child: Tracee, kind: ForkKind) -> None:
         inferior, twin = parent.inferior, child.inferior
         parent.blocked = child.blocked = False
+        inferior.births -= 1
         if not child.stopped:
             # Killed before its first stop: there is nobody to tell of.
             self._world.mark(inferior)

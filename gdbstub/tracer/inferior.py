@@ -63,6 +63,8 @@ class Inferior:
         self.over: BreakpointSite | None = None
         #: The thread whose vfork child borrows the memory; the patches are out and the others stand still.
         self.vfork_parent: Tracee | None = None
+        #: Children whose first stop is waited for before anybody is told of them.
+        self.births = 0
         #: What lends the memory, once the siblings stand.
         self.lend: Callable[[], None] | None = None
         #: This inferior is such a child; whose memory it borrows.
@@ -150,6 +152,7 @@ class Inferior:
         self.exclusive = self.over = None
         self.vfork_parent = None
         self.lend = None
+        self.births = 0
         leader.registers = RegisterFile(leader.tid, self.spec)
         leader.arrival = None
 

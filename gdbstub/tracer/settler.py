@@ -226,6 +226,7 @@ class Settler:
     def is_quiet(self, engine_id: EngineId) -> bool:
         """Tell whether every thread of the inferiors that the engine takes part in is stopped."""
         return not any(
-            (inferior.running or inferior.exclusive is not None) and inferior.arbiter.has(engine_id)
+            (inferior.running or inferior.exclusive is not None or inferior.births)
+            and inferior.arbiter.has(engine_id)
             for inferior in self._world.inferiors.values()
         )

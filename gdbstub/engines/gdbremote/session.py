@@ -268,8 +268,10 @@ class Session:
         self._wish_forks()
 
     def pids(self) -> list[Pid]:
-        """Return the processes this client takes part in."""
-        return self.target.joined(self.engine_id)
+        """Return the processes this client takes part in and has been told of."""
+        pids = self.target.joined(self.engine_id)
+        untold = {event.child for event in (self.chosen, *self.pending.values()) if isinstance(event, Forked)}
+        return [pid for pid in pids if pid not in untold] if untold else pids
 
     def others_on(self, pid: Pid) -> bool:
         """Tell whether another client takes part in a process."""
@@ -363,7 +365,10 @@ class Session:
             self.host.note_stop(event.pid, event)
             self.notify(stop_reply(self, event))
             return Vote.STOP
-        if self.chosen is None and self.awaiting is not Awaiting.NOTHING:
+        resumed = (
+            self.awaiting is not Awaiting.STOP or self.target.vote_of(self.engine_id, event.tid) is not Vote.STOP
+        )
+        if self.chosen is None and self.awaiting is not Awaiting.NOTHING and resumed:
             self.chosen = event
             self.target.hold_all(self.engine_id)
         else:
