@@ -15,7 +15,7 @@ from tests.support.tracees import Program, TraceeBuilder, running
 
 THREADS = 8
 #: Breakpoint hits of each client; a long run sets 10000.
-HITS = int(os.environ.get("GDBSTUB_HITS", "504"))
+HITS = int(os.environ.get("GDBSTUB_HITS", "500"))
 #: Seconds for one hit of two clients, with much to spare.
 PER_HIT = 0.02
 
@@ -144,6 +144,28 @@ def test_two_gdbs_count_every_hit_of_their_own(build: TraceeBuilder, gdb: StartG
 
 
 @pytest.mark.timeout(120 + 3 * HITS * PER_HIT)
+def test_two_gdbs_count_every_hit_of_a_breakpoint_they_share(build: TraceeBuilder, gdb: StartGdb) -> None:
+    program = build("e2e_pair")
+    rounds = -(-HITS // THREADS)
+    total = rounds * THREADS
+    with launch(program, rounds) as stub:
+        sessions = gdb(program), gdb(program)
+        counters = []
+        for session in sessions:
+            session.connect(stub.port)
+            counters.append(session.count_hits("alpha"))
+            session.break_at("done")
+        stub.tell("g")
+        _both_reach_done(sessions, 30 + HITS * PER_HIT)
+        assert [session.hits(number) for session, number in zip(sessions, counters, strict=True)] == [total, total]
+        for session in sessions:
+            session.detach()
+        proc.wait_untraced(stub.pid)
+        check_text(stub.pid, program)
+        stub.tell("q")
+
+
+@pytest.mark.timeout(120 + 3 * HITS * PER_HIT)
 @pytest.mark.parametrize("how", ["detach", "crash"])
 def test_one_gdb_leaves_in_the_middle_and_the_other_goes_on(build: TraceeBuilder, gdb: StartGdb, how: str) -> None:
     program = build("e2e_pair")
@@ -225,3 +247,28 @@ def test_one_gdb_stops_and_looks_while_the_other_believes_that_it_runs(build: Tr
         stub.tell("q")
         assert first.end_cont().is_exit(0)
         assert second.end_cont().is_exit(0)
+
+
+def test_two_gdbs_step_two_threads_at_once(build: TraceeBuilder, gdb: StartGdb) -> None:
+    program = build("e2e_team")
+    with launch(program, 2, "busy") as stub:
+        sessions = gdb(program), gdb(program)
+        for session in sessions:
+            session.connect(stub.port)
+            session.begin_cont()
+        assert stub.line().startswith("ready")
+        for session in sessions:
+            session.interrupt()
+        for session in sessions:
+            session.end_cont()
+        # Each holds everything but its own thread: without an order among them neither would ever step.
+        chosen = [session.threads()[index + 1].tid for index, session in enumerate(sessions)]
+        for session, tid in zip(sessions, chosen, strict=True):
+            session.execute("set scheduler-locking on")
+            session.backtrace(tid)
+        for _ in range(20):
+            for session in sessions:
+                session.begin_line("stepi")
+            for session, tid in zip(sessions, chosen, strict=True):
+                # What the one is told while the other still stands is that its thread runs.
+                assert session.end_line().stop.tid == tid

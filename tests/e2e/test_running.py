@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
 
 from tests.support import proc
 from tests.support.debuggers.gdb_session import GdbError, StartGdb
-from tests.support.stub import attach, launch
+from tests.support.stub import attach, launch, server, server_command
 from tests.support.tracees import SOURCES, TraceeBuilder, running
 
 
@@ -271,3 +272,71 @@ def test_memory_that_is_not_there_is_named_to_the_user(build: TraceeBuilder, gdb
             session.execute("continue")
         session.execute("delete")
         assert session.cont().is_exit(7)
+
+
+def test_a_condition_is_judged_at_every_hit(build: TraceeBuilder, gdb: StartGdb) -> None:
+    program = build("obey")
+    with launch(program) as stub:
+        session = gdb(program)
+        session.connect(stub.port)
+        session.execute("break spot if counter == 43")
+        session.begin_cont()
+        assert stub.line().startswith("ready")
+        stub.tell("gg")
+        assert stub.line() == "spot 42"
+        assert stub.line() == "spot 43"
+        stub.tell("g")
+        assert session.end_cont().function == "spot"
+        assert session.number("counter") == 43
+
+
+def test_a_system_call_is_caught_on_both_sides(build: TraceeBuilder, gdb: StartGdb) -> None:
+    program = build("syscalls")
+    with launch(program) as stub:
+        session = gdb(program)
+        session.connect(stub.port)
+        number = session.execute("catch syscall getpid").text.split()[1]
+        session.begin_cont()
+        # The program tells its pid before the first order: that is a call, too.
+        outcome = session.end_line()
+        assert outcome.stop.numbers == [int(number)]
+        assert "call to syscall" in outcome.text
+        outcome = session.execute("continue")
+        assert "returned from syscall" in outcome.text
+        assert session.number("$rax") == stub.pid
+        session.execute("delete")
+        session.begin_cont()
+        assert stub.line() == f"ready {stub.pid}"
+        stub.tell("q")
+        assert session.end_cont().is_exit(0)
+
+
+def test_a_unix_socket_serves_as_well(build: TraceeBuilder, gdb: StartGdb, tmp_path: Path) -> None:
+    program = build("obey")
+    path = tmp_path / "socket"
+    with server(path, program) as stub:
+        stub.wait_for_words("Listening on")
+        session = gdb(program)
+        session.execute(f"target remote {path}")
+        session.break_at("main")
+        assert session.cont().function == "main"
+        session.kill()
+
+
+def test_gdb_starts_the_server_itself_on_a_pipe(build: TraceeBuilder, gdb: StartGdb) -> None:
+    program = build("e2e_calls")
+    session = gdb(program)
+    session.execute(f"target remote | exec {shlex.join(server_command())} - {program}")
+    session.break_at("inner")
+    assert session.cont().function == "inner"
+    # The protocol has stdout, so the program's output goes to the server's stderr, which gdb shows.
+    assert session.cont().is_exit(7)
+
+
+def test_monitor_commands_answer_in_gdbs_console(build: TraceeBuilder, gdb: StartGdb) -> None:
+    with launch(build("obey")) as stub:
+        session = gdb()
+        session.connect(stub.port)
+        assert "monitor commands are supported" in session.execute("monitor help").text
+        with pytest.raises(GdbError):
+            session.execute("monitor no such thing")
