@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
-from time import perf_counter_ns
 
 import trio
 
@@ -23,8 +22,6 @@ from gdbstub.engines.gdbremote.session import Session
 _READ = 1 << 18
 #: How much a client may leave unread, bytes.
 _BACKLOG = 64 << 20
-#: A packet that comes this soon after the last makes it worth waiting for the next in place, nanoseconds.
-_SOON = 1_000_000
 #: Packets served in a row before others get their turn.
 _TURN = 64
 
@@ -89,6 +86,11 @@ class Connection:
         """Tell whether the client has closed its end and everything it sent has been read."""
         return self.channel.at_end()
 
+    @property
+    def has_backlog(self) -> bool:
+        """Tell whether the client has not taken all of its output."""
+        return bool(self._backlog)
+
     def flush(self) -> None:
         """Send what the session has to say, as far as the client takes it."""
         data = self.session.take_output()
@@ -132,19 +134,15 @@ class Connection:
         session, work = self.session, self._work
         wait_here = self._wait_here
         first = True
-        soon = True
         turn = 0
         while True:
             try:
                 data = read(_READ)
             except BlockingIOError:
-                if soon and wait_here(fd):
+                if wait_here(fd):
                     continue
                 turn = 0
-                soon = False
-                parked = perf_counter_ns()
                 await trio.lowlevel.wait_readable(fd)
-                soon = perf_counter_ns() - parked < _SOON
                 continue
             except OSError:
                 return

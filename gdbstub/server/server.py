@@ -7,6 +7,7 @@ Everything runs on one OS thread, which is trio's main thread and the tracer.
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import signal
@@ -35,7 +36,9 @@ from gdbstub.tracer.tracer import Tracer
 from gdbstub.vocab.errors import StartupError, StubError, TargetError
 from gdbstub.vocab.ids import EngineId, Pid
 
-#: How long a client that answers at once is waited for in place, milliseconds.
+#: How long the next packet is waited for in place before trio is asked, milliseconds: with one client
+#: that nothing else hangs on, and with several.
+_READ_PATIENCE_ALONE = 25
 _READ_PATIENCE = 1
 
 _DEBUG_KINDS = {"debug": "threads", "remote-debug": "remote", "event-loop-debug": "event-loop"}
@@ -67,9 +70,11 @@ class Server:
         self._let_go: set[Pid] = set()
         self._served = False
         self._extended = False
-        self._poll = select.poll()
+        #: The clients' descriptors, and the same with the tracer's signalfd.
+        self._clients_poll = select.poll()
+        self._all_poll = select.poll()
         self._driver = Driver(self._tracer, self._flush_all, self._urgent)
-        self._poll.register(self._driver.signalfd, select.POLLIN)
+        self._all_poll.register(self._driver.signalfd, select.POLLIN)
         if log.wants("threads"):
             self._tracer.log_to(partial(log.write, "threads"))
 
@@ -104,11 +109,15 @@ class Server:
                     say(listener.warning)
                 listener.announce(pid, self._settings.ready_fd, self._settings.ready_file)
                 for sock in listener.sockets:
+                    self._all_poll.register(sock, select.POLLIN)
                     nursery.start_soon(self._accept, sock, nursery)
             elif pair is not None:
                 say(pair.message)
                 announce(pair.name, None, pid, self._settings.ready_fd, self._settings.ready_file)
                 nursery.start_soon(self._serve_pair, pair)
+            # What start-up has made lives as long as the server: no collection need look at it again.
+            gc.collect()
+            gc.freeze()
             await self._end.wait()
             self._flush_all()
             self._tracer.clean_up()
@@ -231,7 +240,7 @@ class Server:
                 if self._served:
                     return False
                 self._served = True
-                self._listener.close()
+                self._close_listener()
             self._notice_lost()
             if self._end.is_set():
                 return False
@@ -241,11 +250,13 @@ class Server:
                 say(f"Remote debugging from {peer}")
             return True
 
-        self._poll.register(channel.read_fd, select.POLLIN)
+        self._clients_poll.register(channel.read_fd, select.POLLIN)
+        self._all_poll.register(channel.read_fd, select.POLLIN)
         try:
             await connection.serve(first_bytes)
         finally:
-            self._poll.unregister(channel.read_fd)
+            self._clients_poll.unregister(channel.read_fd)
+            self._all_poll.unregister(channel.read_fd)
             if connection in self._connections:
                 self._connections.remove(connection)
                 self._gone(session)
@@ -259,6 +270,13 @@ class Server:
                 self._connections.remove(connection)
                 connection.scope.cancel()
                 self._gone(connection.session)
+
+    def _close_listener(self) -> None:
+        if self._listener is not None:
+            for sock in self._listener.sockets:
+                self._all_poll.unregister(sock)
+                trio.lowlevel.notify_closing(sock)
+            self._listener.close()
 
     def _watcher(self, engine_id: EngineId) -> Callable[[str, bytes], None] | None:
         if not self._log.wants("remote"):
@@ -320,16 +338,16 @@ class Server:
     # ------------------------------------------------------------ work
 
     def _work(self, session: Session) -> None:
-        """Send the replies; after a resume wait a little for what it brings."""
+        """Send the replies; after something was stirred up wait a little for what it brings."""
         tracer = self._tracer
         if session.has_output:
             self._flush_all()
-        if tracer.resumes != self._resumes_seen:
+        if tracer.stirs != self._stirs_seen:
             self._driver.poll(lambda: session.has_output)
-            self._resumes_seen = tracer.resumes
+            self._stirs_seen = tracer.stirs
             self._flush_all()
 
-    _resumes_seen = 0
+    _stirs_seen = 0
 
     def _flush_all(self) -> None:
         for connection in self._connections:
@@ -337,12 +355,16 @@ class Server:
                 connection.flush()
 
     def _wait_here(self, fd: int) -> bool:
-        """Wait a little for a client's next packet; anything else that happens ends the wait."""
-        ready = self._poll.poll(_READ_PATIENCE)
+        """Wait a little for a client's next packet; anything else that happens ends the wait.
+
+        It saves the way through trio's scheduler, which is long when the processor's caches have gone cold.
+        """
+        alone = len(self._connections) == 1 and not self._tracer.waiting and not self._connections[0].has_backlog
+        ready = self._all_poll.poll(_READ_PATIENCE_ALONE if alone else _READ_PATIENCE)
         return len(ready) == 1 and ready[0][0] == fd
 
     def _urgent(self) -> bool:
-        return bool(self._poll.poll(0))
+        return bool(self._clients_poll.poll(0))
 
     def _engine_failed(self, engine_id: EngineId, failure: Exception) -> None:
         """Drop a client whose session has a bug; the process and the other clients go on."""

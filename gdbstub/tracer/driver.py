@@ -3,7 +3,7 @@
 Layer: tracer.  Used by: server.
 
 One OS thread is trio's main thread and the tracer.  SIGCHLD is blocked and read
-from a signalfd; each wake-up drains every status.  After a resume the loop polls
+from a signalfd; each wake-up drains every status.  After a resume or an interrupt the loop polls
 for a bounded time before it parks in trio, because the next stop is often some
 microseconds away: one step then costs no round trip through epoll.  The time
 adapts: it shrinks while runs are long and grows again when a stop comes soon.
@@ -67,7 +67,8 @@ class Driver:
         """
         tracer = self._tracer
         start = now = perf_counter_ns()
-        deadline = start + self._patience
+        # An interrupt is answered soon, however long the runs have been.
+        deadline = start + (_PATIENCE_MAX if tracer.waiting else self._patience)
         count = 0
         while True:
             if tracer.drain():
@@ -119,12 +120,12 @@ class Driver:
             if start - self._parked_at < _PATIENCE_MAX:
                 # It came soon after all: polling would have caught it.
                 self._patience = _PATIENCE_MAX
-            resumes = tracer.resumes
+            stirs = tracer.stirs
             while tracer.drain():
                 if perf_counter_ns() - start > _SLICE:
                     self._after()
                     await trio.lowlevel.checkpoint()
                     start = perf_counter_ns()
-            if tracer.resumes != resumes and self._patience:
+            if tracer.stirs != stirs and self._patience:
                 self.poll(lambda: False)
             self._after()

@@ -37,8 +37,6 @@ class Settler:
         self._world = world
         #: In the middle of an event or of settling: what changes now is settled at the end of it.
         self.busy = False
-        #: Resumes so far: the driver polls for a while after a packet that added to it.
-        self.resumes = 0
 
     @property
     def waiting(self) -> bool:
@@ -180,7 +178,7 @@ class Settler:
         tracee.signal = tracee.parked = NO_SIGNAL
         tracee.state = RunState.RUNNING
         inferior.running[tid] = tracee
-        self.resumes += 1
+        self._world.stirs += 1
 
     def fetch_trap(self, tracee: Tracee, stepping: bool) -> None:
         """Let a thread dequeue its SIGTRAP: it stops for that before it runs an instruction."""
@@ -221,7 +219,7 @@ class Settler:
         tracee.stop = StopKind.NONE
         tracee.signal = tracee.parked = NO_SIGNAL
         inferior.set_state(tracee, RunState.RUNNING)
-        self.resumes += 1
+        self._world.stirs += 1
 
     def is_quiet(self, engine_id: EngineId) -> bool:
         """Tell whether every thread of the inferiors that the engine takes part in is stopped."""

@@ -80,9 +80,9 @@ class Tracer:
         self.check_zombie_leaders = self._statuses.check_zombie_leaders
 
     @property
-    def resumes(self) -> int:
-        """Resumes so far: the driver polls for a while after a packet that added to it."""
-        return self._settler.resumes
+    def stirs(self) -> int:
+        """Resumes and interrupts so far: the driver polls for a while after a packet that added to them."""
+        return self._world.stirs
 
     def log_to(self, log: Callable[[str], None] | None) -> None:
         """Give a line about each status and each resume to ``log``; None: quiet."""
@@ -149,7 +149,7 @@ class Tracer:
         self._world.tracees[Tid(child.pid)] = inferior.add(Tid(child.pid))
         inferior.arbiter.enter(self._world.keeper)
         inferior.arbiter.enter(engine_id)
-        self._settler.resumes += 1
+        self._world.stirs += 1
         child.release()
         return child.pid
 

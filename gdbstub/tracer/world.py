@@ -47,6 +47,8 @@ class World:
         self.waiting: set[EngineId] = set()
         #: Engines that hold a fork child rather than let it go, and which kinds.
         self.fork_wishes: dict[EngineId, frozenset[ForkKind]] = {}
+        #: Resumes and interrupts so far.
+        self.stirs = 0
         self.my_pid = os.getpid()
         #: Takes a line about each status and each resume; None: quiet.
         self.log: Callable[[str], None] | None = None
@@ -80,6 +82,7 @@ class World:
     def interrupt(self, tracee: Tracee) -> None:
         """Ask a thread to stop; any stop answers."""
         tracee.interrupting = True
+        self.stirs += 1
         try:
             ptrace_calls.interrupt(tracee.tid)
         except TraceeGone:

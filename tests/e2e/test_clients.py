@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import proc
-from tests.support.debuggers.gdb_session import GdbSession, StartGdb
+from tests.support.debuggers.gdb_session import GdbSession, StartGdb, first_to_answer
 from tests.support.stub import attach, launch
 from tests.support.tracees import Program, TraceeBuilder, running
 
@@ -266,9 +266,18 @@ def test_two_gdbs_step_two_threads_at_once(build: TraceeBuilder, gdb: StartGdb) 
         for session, tid in zip(sessions, chosen, strict=True):
             session.execute("set scheduler-locking on")
             session.backtrace(tid)
-        for _ in range(20):
-            for session in sessions:
-                session.begin_line("stepi")
-            for session, tid in zip(sessions, chosen, strict=True):
-                # What the one is told while the other still stands is that its thread runs.
-                assert session.end_line().stop.tid == tid
+            session.begin_line("stepi")
+        steps = [0, 0]
+        for _ in range(40):
+            session = first_to_answer(sessions)
+            index = sessions.index(session)
+            steps[index] += 1
+            assert session.end_line().stop.tid == chosen[index]
+            session.begin_line("stepi")
+        assert min(steps) >= 15, steps
+        session = first_to_answer(sessions)
+        session.end_line()
+        # It stands now, so the other's step waits until it leaves.
+        session.disconnect()
+        index = 1 - sessions.index(session)
+        assert sessions[index].end_line().stop.tid == chosen[index]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.support import proc
@@ -56,7 +58,9 @@ def test_after_a_fork_the_parent_is_kept_by_default(build: TraceeBuilder, gdb: S
 
 
 @pytest.mark.parametrize(("letter", "status"), [("f", 8), ("v", 9)], ids=["fork", "vfork"])
-def test_after_a_fork_the_child_can_be_followed(build: TraceeBuilder, gdb: StartGdb, letter: str, status: int) -> None:
+def test_after_a_fork_the_child_can_be_followed(
+    build: TraceeBuilder, gdb: StartGdb, letter: str, status: int
+) -> None:
     program = build("forks")
     with launch(program) as stub:
         session = gdb(program, ["set follow-fork-mode child"])
@@ -174,8 +178,9 @@ def test_run_gives_the_program_its_arguments_and_environment(build: TraceeBuilde
         session.break_at("main")
         session.run()
         assert session.number("argc") == 4
-        assert [session.show(f"argv[{index}]").partition(" ")[2] for index in (1, 2, 3)] == ['"1"', '"a b"', '"it\'s"']
-        environment = (proc.Path(f"/proc/{session.place().pid}/environ")).read_bytes().split(b"\0")
+        words = [session.show(f"argv[{index}]").partition(" ")[2] for index in (1, 2, 3)]
+        assert words == ['"1"', '"a b"', '"it\'s"']
+        environment = Path(f"/proc/{session.place().pid}/environ").read_bytes().split(b"\0")
         assert b"GDBSTUB_E2E=two words" in environment
         session.kill()
 

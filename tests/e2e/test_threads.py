@@ -44,8 +44,8 @@ def test_all_threads_are_listed_with_their_names(build: TraceeBuilder, gdb: Star
 def test_each_thread_has_its_own_stack(build: TraceeBuilder, gdb: StartGdb) -> None:
     with stopped_team(build, gdb) as (_, session):
         for index, thread in enumerate(session.threads()[1:]):
-            names = session.backtrace(thread.tid)
-            assert [name for name in names if name in ("wait_turn", "serve", "body")] == ["wait_turn", "serve", "body"]
+            expected = ["wait_turn", "serve", "body"]
+            assert [name for name in session.backtrace(thread.tid) if name in expected] == expected
             session.execute("frame function serve")
             session.execute("up")
             assert session.number("index") == index

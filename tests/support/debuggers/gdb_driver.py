@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import gdb  # type: ignore[import-not-found]  # exists only inside gdb
+import gdb  # type: ignore[import-untyped]  # exists only inside gdb
 
 Fact = Any
 Verb = Callable[..., Fact]
@@ -174,7 +174,7 @@ def select(tid: int) -> None:
 
 def backtrace() -> list[str | None]:
     frame = gdb.newest_frame()
-    names = []
+    names: list[str | None] = []
     while frame is not None and len(names) < 64:
         names.append(frame.name())
         frame = frame.older()
@@ -222,11 +222,11 @@ def _answer(verb: Verb, arguments: dict[str, Fact]) -> dict[str, Fact]:
         return {"error": f"{type(error).__name__}: {error}"}
 
 
-def wait_line(number: int) -> Fact:
-    """Wait, outside gdb's thread, until a command line is done; return the stops it led to."""
+def wait_line(number: int, take: bool) -> Fact:
+    """Wait, outside gdb's thread, until a command line is done; return the stops it led to, or leave them."""
     with _changed:
         _changed.wait_for(lambda: _lines_done >= number)
-        return _take_events()
+        return _take_events() if take else []
 
 
 def wait_stops(count: int, seconds: float) -> Fact:

@@ -192,22 +192,24 @@ class GdbSession:
         # gdb reads the second line once the first command is done, in the foreground.
         self._stdin.write(f"{line}\npython line_done({self._lines})\n".encode())
         self._stdin.flush()
-        self.begin("wait_line", number=self._lines)
+        # Stops of background commands are for wait_stops, however soon they come.
+        background = line.endswith("&") or line.startswith("interrupt")
+        self.begin("wait_line", number=self._lines, take=not background)
 
-    def end_line(self, seconds: float = DEADLINE) -> Outcome:
-        """Wait for the command line that was begun."""
+    def end_line(self, seconds: float = DEADLINE, *, strict: bool = True) -> Outcome:
+        """Wait for the command line that was begun; unless ``strict``, what it says on stderr is no error."""
         answer = self.end(seconds)
         errors = self.errors.read_bytes()[self._read_errors :].decode(errors="replace")
         complaints = [each for each in errors.splitlines() if not _is_remark(each)]
-        if complaints:
+        if complaints and strict:
             raise GdbError("\n".join(complaints))
         text = self.output.read_bytes()[self._read_output :].decode(errors="replace")
         return Outcome(text.replace("(gdb) ", "") + errors, [Stop(**each) for each in answer])
 
-    def execute(self, line: str, seconds: float = DEADLINE) -> Outcome:
+    def execute(self, line: str, seconds: float = DEADLINE, *, strict: bool = True) -> Outcome:
         """Run a command line of gdb's to its end."""
         self.begin_line(line)
-        return self.end_line(seconds)
+        return self.end_line(seconds, strict=strict)
 
     # Connections and processes
 
@@ -357,6 +359,18 @@ class GdbSession:
     def sent(self, prefix: str) -> int:
         """Return how many packets with a prefix gdb has sent; the session must log packets."""
         return self.packets.read_text(errors="replace").count(f"w ${prefix}")
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable once a begun verb is answered."""
+        return self._link.fileno()
+
+
+def first_to_answer(sessions: Sequence[GdbSession], seconds: float = DEADLINE) -> GdbSession:
+    """Wait until one of several sessions with a begun verb can answer, and return it."""
+    readable, _, _ = select.select(sessions, [], [], seconds)
+    assert readable, f"no gdb answers within {seconds} s"
+    answered: GdbSession = readable[0]
+    return answered
 
 
 class StartGdb(Protocol):
