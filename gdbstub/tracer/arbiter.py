@@ -10,6 +10,12 @@ engine holds it, and clearing one engine's hold runs it only if none is left.
 
 A ballot stays until its engine replaces it; an engine that leaves takes its
 ballot along, so nothing stays stopped for an engine that is gone.
+
+A resume that lets some threads run and holds all others is a lock.  A client
+that steps over its own breakpoint makes one, and two clients that do so at once
+on different threads would hold each other for ever.  So locks form a line: only
+the first one's holds count, the others wait until it has stopped or has let all
+threads go.  An engine that has stopped altogether is in no line and always holds.
 """
 
 from __future__ import annotations
@@ -25,7 +31,7 @@ Range = tuple[Addr, Addr]
 class Ballot:
     """One engine's votes on one inferior."""
 
-    __slots__ = ("named", "newborn", "others", "ranges")
+    __slots__ = ("behind", "named", "newborn", "others", "ranges")
 
     def __init__(self, others: Vote = Vote.CONTINUE) -> None:
         self.named: dict[Tid, Vote] = {}
@@ -33,6 +39,8 @@ class Ballot:
         self.newborn = others
         #: For threads that step: go on while pc is inside.
         self.ranges: dict[Tid, Range] = {}
+        #: A lock that is not the first in line: its holds do not count yet.
+        self.behind = False
 
     def on(self, tid: Tid) -> Vote:
         """Return the vote on one thread."""
@@ -42,10 +50,22 @@ class Ballot:
 class Arbiter:
     """All ballots on one inferior."""
 
-    __slots__ = ("_ballots",)
+    __slots__ = ("_ballots", "_line")
 
     def __init__(self) -> None:
         self._ballots: dict[EngineId, Ballot] = {}
+        #: The engines whose ballots are locks, in the order in which they asked.
+        self._line: list[EngineId] = []
+
+    def _queue(self, engine: EngineId, *, locks: bool) -> None:
+        if engine in self._line:
+            self._line.remove(engine)
+        elif not locks:
+            return
+        if locks:
+            self._line.append(engine)
+        for place, each in enumerate(self._line):
+            self._ballots[each].behind = place > 0
 
     def enter(self, engine: EngineId, others: Vote = Vote.CONTINUE) -> None:
         """Let an engine take part; an engine that already does keeps its ballot."""
@@ -53,6 +73,7 @@ class Arbiter:
 
     def leave(self, engine: EngineId) -> None:
         """Withdraw an engine's ballot."""
+        self._queue(engine, locks=False)
         self._ballots.pop(engine, None)
 
     def engines(self) -> list[EngineId]:
@@ -71,6 +92,7 @@ class Arbiter:
         ballot.ranges.update(ranges)
         if engine in self._ballots:
             self._ballots[engine] = ballot
+            self._queue(engine, locks=others is Vote.STOP and any(vote is not Vote.STOP for vote in named.values()))
 
     def amend(self, engine: EngineId, tid: Tid, vote: Vote, stepping: Range | None = None) -> None:
         """Change an engine's vote on one thread and leave the rest."""
@@ -86,6 +108,7 @@ class Arbiter:
         """Vote STOP on every thread, and on those that are not born yet."""
         if engine in self._ballots:
             self._ballots[engine] = Ballot(Vote.STOP)
+            self._queue(engine, locks=False)
 
     def transfer(self, giver: EngineId, heir: EngineId) -> bool:
         """Move one engine's holds to another; the giver votes CONTINUE from now on.
@@ -105,6 +128,8 @@ class Arbiter:
         given.named = {tid: held(vote) for tid, vote in ballot.named.items()}
         self._ballots[heir] = given
         self._ballots[giver] = Ballot()
+        self._queue(giver, locks=False)
+        self._queue(heir, locks=False)
         return given.others is Vote.STOP or Vote.STOP in given.named.values()
 
     def decide(self, tid: Tid) -> Vote:
@@ -114,6 +139,8 @@ class Arbiter:
             vote = ballot.named.get(tid, ballot.others)
             if vote < decision:
                 if vote is Vote.STOP:
+                    if ballot.behind:
+                        continue
                     return vote
                 decision = vote
         return decision
@@ -162,6 +189,6 @@ class Arbiter:
         Where one engine holds all but some threads by name, nobody else need be asked about the rest.
         """
         for ballot in self._ballots.values():
-            if ballot.others is Vote.STOP:
+            if ballot.others is Vote.STOP and not ballot.behind:
                 return [tid for tid, vote in ballot.named.items() if vote is not Vote.STOP]
         return None

@@ -127,7 +127,7 @@ def test_two_gdbs_count_every_hit_of_their_own(build: TraceeBuilder, gdb: StartG
         second.break_at("done")
         stub.tell("g")
         begin = time.monotonic()
-        _both_reach_done((first, second), 30 + HITS * PER_HIT)
+        _both_reach_done((first, second), 15 + HITS * PER_HIT)
         spent = time.monotonic() - begin
         print(f"{rounds * THREADS} hits each, {how}: {spent:.1f} s")
         total = rounds * THREADS
@@ -156,7 +156,7 @@ def test_two_gdbs_count_every_hit_of_a_breakpoint_they_share(build: TraceeBuilde
             counters.append(session.count_hits("alpha"))
             session.break_at("done")
         stub.tell("g")
-        _both_reach_done(sessions, 30 + HITS * PER_HIT)
+        _both_reach_done(sessions, 15 + HITS * PER_HIT)
         assert [session.hits(number) for session, number in zip(sessions, counters, strict=True)] == [total, total]
         for session in sessions:
             session.detach()
@@ -180,14 +180,14 @@ def test_one_gdb_leaves_in_the_middle_and_the_other_goes_on(build: TraceeBuilder
         staying.break_at("done")
         staying.begin_cont()
         tracee.tell("g")
-        stop = leaving.cont(30 + HITS * PER_HIT)
+        stop = leaving.cont(15 + HITS * PER_HIT)
         assert stop.numbers == [quarter]
         assert leaving.hits(quarter) == total // 4
         if how == "detach":
             leaving.detach()
         else:
             leaving.crash()
-        assert staying.end_cont(30 + HITS * PER_HIT).function == "done"
+        assert staying.end_cont(15 + HITS * PER_HIT).function == "done"
         assert staying.hits(others) == total
         staying.detach()
         assert tracee.line() == f"alpha {total} beta {total}"

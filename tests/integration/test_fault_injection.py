@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from gdbstub.linux import ptrace_calls
+from gdbstub.linux.constants import WALL
 from gdbstub.linux.memory import ProcessMemory
 from gdbstub.linux.spawn import Spawned, spawn
 from gdbstub.linux.wait import StatusKind, decode, reap
@@ -100,7 +101,10 @@ class Bench:
 
     def __init__(self) -> None:
         self.failures: list[Exception] = []
+        #: Processes that ended untraced.
         self.reaped: list[Pid] = []
+        #: The engine has asked to leave: what ends after that is no business of its.
+        self.left = False
         self.tracer = Tracer(KEEPER, lambda _, failure: self.failures.append(failure), self.reaped.append)
         self.probe = Probe()
         self.tracer.attach_engine(self.probe)
@@ -189,8 +193,10 @@ class Child:
         if self.pid:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
+            # Its threads too, where the tracer has left them: a leader's end comes after theirs.
             with suppress(ChildProcessError):
-                os.waitpid(self.pid, 0)
+                while True:
+                    os.waitpid(-1, WALL)
 
 
 @contextmanager
@@ -353,6 +359,7 @@ def story(bench: Bench, faults: Faults, inferior: Child, program: Program) -> No
         before = probe.count(SiteHit)
         bench.wait(lambda: gone() or probe.count(SiteHit) > before + 20, "hits that stop nobody")
     if not gone():
+        bench.left = True
         attempt(faults, tracer.detach, pid, A)
 
 
@@ -369,9 +376,9 @@ def check_the_end(bench: Bench, faults: Faults, inferior: Child) -> None:
         return
     bench.wait(lambda: proc.state(pid) is None, "everything is reaped")
     assert bench.tracer.pids() == []
-    assert len(probe.ends) <= 1
-    if pid not in bench.reaped:
-        # It was traced to its end: somebody must have been told.
+    if bench.left:
+        assert probe.ends == []
+    else:
         assert len(probe.ends) == 1
         end = probe.ends[0]
         assert end.pid == pid
@@ -454,3 +461,195 @@ def test_g41_a_tracee_killed_before_any_request(
         except Exception as failure:  # noqa: BLE001  (all of them are wanted, not the first)
             broken.setdefault(f"{type(failure).__name__}: {failure}"[:200], []).append(at)
     assert broken == {}
+
+
+# Threads that run into patches while these are taken out
+
+
+def running_story(build: TraceeBuilder, inferior: Child, threads: int) -> tuple[Bench, Addr]:
+    """Attach to a program whose threads call ``tick`` all the time."""
+    program = build("spin")
+    inferior.spawn(program, threads)
+    bench = Bench()
+    bench.tracer.seize(A, inferior.pid)
+    bench.wait(lambda: bench.probe.quiet, "what was seized stands")
+    bench.probe.stops_for = ()
+    return bench, Addr(program.address("tick"))
+
+
+def hits(bench: Bench, more: int) -> None:
+    """Wait for some more hits."""
+    before = bench.probe.count(SiteHit)
+    bench.wait(lambda: bench.probe.ends or bench.probe.count(SiteHit) >= before + more, "hits")
+
+
+def check_it_lives(bench: Bench, inferior: Child) -> None:
+    """See that a program that nobody traces any more runs as if nobody ever had."""
+    assert bench.probe.ends == []
+    proc.wait_untraced(inferior.pid)
+    inferior.tell("p")
+    assert inferior.line() == "pong"
+
+
+def test_a_breakpoint_removed_while_threads_run_into_it_kills_nobody(build: TraceeBuilder) -> None:
+    with child() as inferior:
+        bench, tick = running_story(build, inferior, 3)
+        bench.resume(inferior.pid)
+        for _ in range(400):
+            bench.tracer.insert_breakpoint(A, inferior.pid, tick, 1, hardware=False)
+            hits(bench, 2)
+            bench.tracer.remove_breakpoint(A, inferior.pid, tick, 1, hardware=False)
+            assert bench.probe.ends == []
+        assert bench.probe.count(SignalStop) == 0
+        bench.tracer.detach(inferior.pid, A)
+        check_it_lives(bench, inferior)
+
+
+def test_a_detach_while_threads_run_into_a_breakpoint_kills_nobody(build: TraceeBuilder) -> None:
+    for _ in range(60):
+        with child() as inferior:
+            bench, tick = running_story(build, inferior, 3)
+            bench.tracer.insert_breakpoint(A, inferior.pid, tick, 1, hardware=False)
+            bench.resume(inferior.pid)
+            hits(bench, 5)
+            bench.tracer.detach(inferior.pid, A)
+            check_it_lives(bench, inferior)
+
+
+def test_an_engine_that_vanishes_while_threads_run_into_its_breakpoint_kills_nobody(build: TraceeBuilder) -> None:
+    with child() as inferior:
+        bench, tick = running_story(build, inferior, 3)
+        bench.tracer.insert_breakpoint(A, inferior.pid, tick, 1, hardware=False)
+        bench.resume(inferior.pid)
+        for _ in range(100):
+            hits(bench, 3)
+            bench.tracer.detach_engine(A)
+            bench.tracer.drain()
+            bench.tracer.attach_engine(bench.probe)
+            bench.tracer.join(A, inferior.pid)
+            bench.tracer.insert_breakpoint(A, inferior.pid, tick, 1, hardware=False)
+        assert bench.probe.count(SignalStop) == 0
+        bench.tracer.detach(inferior.pid, A)
+        check_it_lives(bench, inferior)
+
+
+# Statuses in another order
+
+
+class MixedWaits:
+    """A wait layer that hands out what is there in any order that the kernel might have chosen.
+
+    One thread's statuses keep their order, and a leader's end comes after everybody else's.
+
+    Args:
+        seed: Decides the order.
+        leader: The process.
+    """
+
+    def __init__(self, seed: int, leader: Pid) -> None:
+        self._random = random.Random(seed)
+        self._leader = Tid(leader)
+        self._there: dict[Tid, deque[int]] = {}
+
+    def reap(self) -> tuple[Tid, int] | None:
+        """Stand in for ``linux.wait.reap``."""
+        while (status := reap()) is not None:
+            self._there.setdefault(status[0], deque()).append(status[1])
+        choices = [tid for tid in self._there if len(self._there) == 1 or tid != self._leader or not self._ends(tid)]
+        # Sometimes the rest is not there yet.
+        if not choices or self._random.random() < 0.2:
+            return None
+        tid = self._random.choice(choices)
+        raw = self._there[tid].popleft()
+        if not self._there[tid]:
+            del self._there[tid]
+        return tid, raw
+
+    def _ends(self, tid: Tid) -> bool:
+        return decode(self._there[tid][0]).kind in (StatusKind.EXITED, StatusKind.KILLED)
+
+
+BATCHES, BATCH = 12, 16
+
+
+@contextmanager
+def storm(build: TraceeBuilder, monkeypatch: pytest.MonkeyPatch, seed: int) -> Iterator[tuple[Bench, Child, Program]]:
+    """Attach to a program that is about to start many threads."""
+    program = build("clone_storm")
+    with child() as inferior, monkeypatch.context() as patches:
+        inferior.spawn(program, BATCHES)
+        patches.setattr(statuses, "reap", MixedWaits(seed, inferior.pid).reap)
+        bench = Bench()
+        bench.tracer.seize(A, inferior.pid)
+        bench.wait(lambda: bench.probe.quiet, "what was seized stands")
+        bench.probe.stops_for = ()
+        inferior.tell("g")
+        yield bench, inferior, program
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_g34_no_thread_of_a_storm_is_lost(build: TraceeBuilder, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    with storm(build, monkeypatch, seed) as (bench, inferior, program):
+        born = Addr(program.address("born"))
+        bench.tracer.insert_breakpoint(A, inferior.pid, born, 1, hardware=False)
+        bench.resume(inferior.pid)
+        bench.wait(lambda: bench.probe.ends, "the storm is over")
+        assert bench.failures == []
+        assert bench.probe.ends == [ProcessExited(inferior.pid, Tid(inferior.pid), 0, None)]
+        assert inferior.line() == f"total {BATCHES * BATCH}"
+        # Every thread was traced from its first instruction: each ran into the breakpoint once.
+        hit = Counter(event.tid for event in bench.probe.events if isinstance(event, SiteHit))
+        assert len(hit) == BATCHES * BATCH
+        assert set(hit.values()) == {1}
+        assert bench.probe.count(ThreadStarted) == BATCHES * BATCH
+        assert bench.probe.count(ThreadExited) == BATCHES * BATCH
+        assert bench.tracer.pids() == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_g34_a_storm_can_be_stopped_at_any_time(
+    build: TraceeBuilder, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    with storm(build, monkeypatch, seed) as (bench, inferior, _):
+        tracer, pid = bench.tracer, inferior.pid
+        stops = 0
+        while not bench.probe.ends:
+            bench.resume(pid)
+            bench.wait(lambda: bench.probe.ends or bench.probe.events, "something happens")
+            bench.hold_all()
+            if bench.probe.ends:
+                break
+            stops += 1
+            # Everything stands, everything is traced, and the tracer knows of it all.
+            listed = {int(each.tid) for each in tracer.threads(pid) if tracer.has_thread(each.tid)}
+            assert listed <= set(proc.tids(pid))
+            for tid in proc.tids(pid):
+                if proc.state(pid, tid) not in ("Z", "X", None):
+                    assert proc.state(pid, tid) == "t"
+                    assert proc.tracer_pid(pid, tid) == os.getpid()
+                    assert tid in listed
+            bench.probe.events.clear()
+        assert stops > 5
+        assert bench.failures == []
+        assert bench.probe.ends == [ProcessExited(pid, Tid(pid), 0, None)]
+        assert inferior.line() == f"total {BATCHES * BATCH}"
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_g34_a_storm_can_be_let_go_at_any_time(
+    build: TraceeBuilder, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    with storm(build, monkeypatch, seed) as (bench, inferior, program):
+        pid = inferior.pid
+        bench.tracer.insert_breakpoint(A, pid, Addr(program.address("born")), 1, hardware=False)
+        bench.resume(pid)
+        hits(bench, 3 + 9 * seed)
+        bench.tracer.detach(pid, A)
+        assert bench.failures == []
+        assert bench.tracer.pids() == []
+        for tid in proc.tids(pid):
+            assert proc.tracer_pid(pid, tid) in (0, None)
+        # It ends as if nobody had ever looked.
+        assert inferior.line() == f"total {BATCHES * BATCH}"
+        bench.wait(lambda: proc.state(pid) is None, "it is reaped")
+        assert bench.probe.ends == []

@@ -1,4 +1,4 @@
-/* main calls outer, outer calls inner; then a loop on one line; exits 7.  A word prints it: "sum N". */
+/* main calls outer, outer calls inner; then a loop on one line; says both results and exits 7. */
 #include "tracee.h"
 
 volatile long seen;

@@ -1,4 +1,4 @@
-/* Says what the registers hold at `sample`, where a debugger may have changed them; a second argument: ymm too. */
+/* Says what registers hold at `sample`, where a debugger may have changed them; with an argument, a ymm at `sample_both`. */
 #include "tracee.h"
 
 volatile long rbx, r13;

@@ -293,6 +293,14 @@ def test_two_interrupts_give_one_stop() -> None:
     play.gets(b"vCont;c").sends()
 
 
+def test_an_interrupt_between_the_last_threads_end_and_the_processs() -> None:
+    # A leader that ended first is no thread any more, and its status comes after all the others.
+    play = Playbook(process()).running()
+    play.target.processes[PID].threads.clear()
+    play.gets_bytes(b"\x03").sends()
+    play.event(ProcessExited(PID, T1, 5, None)).sends(b"W05;process:64")
+
+
 # The last resumed thread goes
 
 
