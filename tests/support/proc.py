@@ -21,6 +21,10 @@ TOKEN_NAME = "GDBSTUB_TEST_TOKEN"
 TOKEN = f"{os.getpid()}-{time.monotonic_ns()}"
 
 
+#: waitpid(2): clone children too.
+_WALL = 0x40000000
+
+
 def wait_until(condition: Callable[[], T], what: str, seconds: float = 10.0) -> T:
     """Return the first true value of ``condition``; fail the test at the deadline.
 
@@ -125,5 +129,15 @@ def kill_leftovers() -> None:
     for pid in leftovers():
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGKILL)
-        with contextlib.suppress(OSError):
-            os.waitpid(pid, 0)
+    with contextlib.suppress(AssertionError):
+        wait_until(_all_reaped, "what a test left behind is reaped")
+
+
+def _all_reaped() -> bool:
+    """Reap every child there is: a traced leader's status waits for that of each of its threads."""
+    try:
+        while os.waitpid(-1, os.WNOHANG | _WALL)[0]:
+            pass
+    except ChildProcessError:
+        return True
+    return False
