@@ -176,13 +176,22 @@ class RspClient:
             raise ConnectionEnded
         self._buffer += chunk
 
-    def receive_bytes(self, timeout: float | None = None) -> bytes:
+    def receive_notification(self, timeout: float | None = None) -> str:
+        """Return the next notification; no packet may come before it."""
+        if not self.notifications:
+            body = self.receive_bytes(timeout, for_notification=True)
+            assert not body, f"unexpected packet {body!r}"
+        return self.notifications.pop(0)
+
+    def receive_bytes(self, timeout: float | None = None, *, for_notification: bool = False) -> bytes:
         """Return the body of the next packet, decoded; notifications are kept aside."""
         deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
         while True:
             start = re.search(rb"[$%]", self._buffer)
             end = self._buffer.find(b"#", start.start()) if start else -1
             if start is None or end < 0 or len(self._buffer) < end + 3:
+                if for_notification and self.notifications:
+                    return b""
                 self._receive_more(deadline)
                 continue
             body = self._buffer[start.end() : end]
@@ -191,6 +200,8 @@ class RspClient:
             assert int(said, 16) == sum(body) % 256, f"bad checksum {said!r} of {body!r}"
             if start.group() == b"%":
                 self.notifications.append(decode(body).decode("latin-1"))
+                if for_notification:
+                    return b""
                 continue
             if not self.no_ack:
                 self.send_raw(b"+")

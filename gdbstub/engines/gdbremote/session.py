@@ -578,11 +578,10 @@ class Session:
             if self.target.is_stopped(tid):
                 running_vote = self.target.vote_of(self.engine_id, tid)
                 self.target.hold(self.engine_id, [tid])
-                if running_vote is not Vote.STOP or self.attaching:
+                if running_vote is not Vote.STOP:
                     self.notify(stop_reply(self, Interrupted(self.target.pid_of(tid), tid)))
             else:
                 running.append(tid)
-        self.attaching = Pid(0)
         self.target.hold(self.engine_id, running)
 
     def may_deliver(self, tid: Tid) -> bool:

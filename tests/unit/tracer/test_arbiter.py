@@ -121,6 +121,61 @@ def test_e15_a_resume_while_another_holds_is_recorded() -> None:
     assert arbiter.decide(U) is STOP
 
 
+# Resumes that hold all other threads: two clients that each step one thread over a breakpoint of their own
+
+
+def two_locks() -> Arbiter:
+    arbiter = Arbiter()
+    for engine, tid in ((A, T), (B, U)):
+        arbiter.enter(engine)
+        arbiter.replace(engine, {tid: STEP}, STOP, {})
+    return arbiter
+
+
+def test_two_locks_take_turns() -> None:
+    arbiter = two_locks()
+    assert (arbiter.decide(T), arbiter.decide(U)) == (STEP, STOP)
+    assert arbiter.candidates() == [T]
+    # A's step is done: it stops altogether, and holds as any stopped engine does.
+    arbiter.hold_all(A)
+    assert (arbiter.decide(T), arbiter.decide(U)) == (STOP, STOP)
+    arbiter.replace(A, {}, CONTINUE, {})
+    assert (arbiter.decide(T), arbiter.decide(U)) == (STOP, STEP)
+
+
+def test_a_lock_again_is_the_last_in_line() -> None:
+    arbiter = two_locks()
+    arbiter.replace(A, {T: STEP}, STOP, {})
+    assert (arbiter.decide(T), arbiter.decide(U)) == (STOP, STEP)
+
+
+def test_the_line_moves_up_when_its_first_leaves() -> None:
+    arbiter = two_locks()
+    arbiter.enter(C)
+    arbiter.replace(C, {T: CONTINUE}, STOP, {})
+    arbiter.leave(A)
+    assert (arbiter.decide(T), arbiter.decide(U)) == (STOP, STEP)
+    arbiter.leave(B)
+    assert (arbiter.decide(T), arbiter.decide(U)) == (CONTINUE, STOP)
+
+
+def test_a_stopped_engine_is_in_no_line_and_holds() -> None:
+    arbiter = two_locks()
+    arbiter.enter(C)
+    arbiter.hold_all(C)
+    assert (arbiter.decide(T), arbiter.decide(U)) == (STOP, STOP)
+
+
+def test_a_lock_whose_holds_move_to_an_heir_is_out_of_line() -> None:
+    arbiter = two_locks()
+    arbiter.enter(KEEPER)
+    arbiter.transfer(A, KEEPER)
+    assert (arbiter.decide(T), arbiter.decide(U)) == (STOP, STOP)
+    arbiter.leave(KEEPER)
+    arbiter.leave(A)
+    assert (arbiter.decide(T), arbiter.decide(U)) == (STOP, STEP)
+
+
 # Single rules
 
 
@@ -270,7 +325,10 @@ class Model:
 
 
 class ArbiterMachine(RuleBasedStateMachine):
-    """Any history of engines and threads against the plain model."""
+    """Any history of engines and threads against the plain model.
+
+    A resume that holds all but some threads is a lock; ``line`` has the locks, the oldest first.
+    """
 
     threads = Bundle("threads")
 
@@ -279,6 +337,7 @@ class ArbiterMachine(RuleBasedStateMachine):
         self.arbiter = Arbiter()
         self.models: dict[EngineId, Model] = {}
         self.live: set[Tid] = set()
+        self.line: list[EngineId] = []
         self.numbers = itertools.count(100)
 
     engines = st.integers(0, 3).map(EngineId)
@@ -286,6 +345,15 @@ class ArbiterMachine(RuleBasedStateMachine):
 
     def fresh(self) -> Tid:
         return Tid(next(self.numbers))
+
+    def out_of_line(self, engine: EngineId) -> None:
+        if engine in self.line:
+            self.line.remove(engine)
+
+    def counted(self, engine: EngineId, tid: Tid) -> Vote:
+        """Return a vote as it counts: of the locks, only the first one holds."""
+        vote = self.models[engine].votes[tid]
+        return CONTINUE if vote is STOP and engine in self.line[1:] else vote
 
     @rule(target=threads)
     def born(self) -> Tid:
@@ -323,10 +391,12 @@ class ArbiterMachine(RuleBasedStateMachine):
     def leave(self, engine: EngineId) -> None:
         self.arbiter.leave(engine)
         self.models.pop(engine, None)
+        self.out_of_line(engine)
 
     @rule(engine=engines)
     def hold_all(self, engine: EngineId) -> None:
         self.arbiter.hold_all(engine)
+        self.out_of_line(engine)
         if engine in self.models:
             self.models[engine] = Model(self.live, STOP)
 
@@ -338,6 +408,9 @@ class ArbiterMachine(RuleBasedStateMachine):
             model = self.models[engine] = Model(self.live, others)
             model.votes.update(named)
             model.newborn = CONTINUE
+            self.out_of_line(engine)
+            if others is STOP and vote is not STOP and named:
+                self.line.append(engine)
 
     @rule(engine=engines, tid=threads, vote=votes)
     def amend(self, engine: EngineId, tid: Tid, vote: Vote) -> None:
@@ -357,6 +430,8 @@ class ArbiterMachine(RuleBasedStateMachine):
             model.votes = {tid: STOP if vote is STOP else CONTINUE for tid, vote in given.votes.items()}
             model.newborn = STOP if given.newborn is STOP else CONTINUE
             self.models[giver] = Model(self.live, CONTINUE)
+            self.out_of_line(giver)
+            self.out_of_line(heir)
             if STOP in model.votes.values():
                 assert held
         else:
@@ -366,7 +441,7 @@ class ArbiterMachine(RuleBasedStateMachine):
     def a_thread_runs_only_if_no_engine_holds_it(self) -> None:
         candidates = self.arbiter.candidates()
         for tid in self.live:
-            votes = [model.votes[tid] for model in self.models.values()]
+            votes = [self.counted(engine, tid) for engine in self.models]
             assert self.arbiter.decide(tid) is min(votes, default=CONTINUE)
             if STOP not in votes and candidates is not None:
                 assert tid in candidates

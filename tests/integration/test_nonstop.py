@@ -1,0 +1,47 @@
+"""Non-stop: each thread's stop is a notification of its own."""
+
+from __future__ import annotations
+
+from tests.support import proc
+from tests.support.dialogue import extended
+from tests.support.rsp_client import RspClient, StopReply
+from tests.support.tracees import TraceeBuilder, running
+
+
+def next_stop(client: RspClient) -> StopReply:
+    """Receive a ``%Stop`` notification and acknowledge it; there must be no further one."""
+    text = client.receive_notification()
+    assert text.startswith("Stop:"), text
+    stop = client.stop_of(text.removeprefix("Stop:"))
+    client.ok("vStopped")
+    return stop
+
+
+def test_an_attach_stops_nothing_until_the_client_does(build: TraceeBuilder) -> None:
+    """gdb reads the registers' description between the two; an earlier stop it could not parse."""
+    with running(build("obey")) as tracee, extended() as (_, client):
+        client.ok("QNonStop:1")
+        client.ok(f"vAttach;{tracee.pid:x}")
+        tracee.ping()
+        assert client.is_quiet(0.05)
+        client.ok(f"vCont;t:p{tracee.pid:x}.-1")
+        stop = next_stop(client)
+        assert (stop.kind, stop.value, stop.tid) == ("T", 0, tracee.pid)
+        assert proc.state(tracee.pid) == "t"
+        client.ok(f"vCont;c:p{tracee.pid:x}.-1")
+        tracee.ping()
+        assert client.is_quiet(0.05)
+        client.detach()
+        tracee.ping()
+
+
+def test_ctrl_c_stops_one_thread_with_sigint(build: TraceeBuilder) -> None:
+    with running(build("obey")) as tracee, extended() as (_, client):
+        client.ok("QNonStop:1")
+        client.ok(f"vAttach;{tracee.pid:x}")
+        client.ok("vCtrlC")
+        stop = next_stop(client)
+        assert (stop.kind, stop.value) == ("T", 2)
+        client.ok(f"vCont;c:p{tracee.pid:x}.-1")
+        tracee.ping()
+        client.detach()
