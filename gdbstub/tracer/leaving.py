@@ -94,7 +94,7 @@ class Leaving:
                 code = ptrace_calls.siginfo(tracee.tid).code
                 pc = tracee.registers.pc
                 before = Addr(pc - inferior.spec.pc_correction)
-                if code == SI_KERNEL and inferior.sites.at(before) is not None:
+                if code == SI_KERNEL and inferior.sites.explains(before):
                     tracee.registers.set_pc(before)
                     tracee.parked = NO_SIGNAL
                 elif code > 0 and code != SI_KERNEL:

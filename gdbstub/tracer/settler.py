@@ -23,7 +23,7 @@ from gdbstub.target.engine import Vote
 from gdbstub.tracer.inferior import Inferior
 from gdbstub.tracer.tracee import RunState, StopKind, Tracee
 from gdbstub.tracer.world import World
-from gdbstub.vocab.errors import TraceeGone
+from gdbstub.vocab.errors import TargetError, TraceeGone
 from gdbstub.vocab.ids import NO_SIGNAL, EngineId
 
 #: The instructions that enter the kernel and may stay there: ``syscall``, ``sysenter``, ``int 0x80``.
@@ -77,6 +77,9 @@ class Settler:
         if inferior.lend is not None and not inferior.running:
             lend, inferior.lend = inferior.lend, None
             lend()
+        if not inferior.running:
+            # Nobody can be on the way into a patch that is out.
+            inferior.sites.departed.clear()
         alone = inferior.exclusive
         if alone is not None:
             if alone.stopped:
@@ -200,7 +203,12 @@ class Settler:
         assert site is not None
         inferior.sites.lift(site)
         try:
-            if inferior.memory.read(site.address, 2) in _SYSCALL_INSTRUCTIONS:
+            instruction = inferior.memory.read(site.address, 2)
+        except TargetError:
+            # The page or the process is gone: the step itself says which.
+            instruction = b""
+        try:
+            if instruction in _SYSCALL_INSTRUCTIONS:
                 # It may sleep in the kernel for ever: the entry stop comes before that, and after it the
                 # instruction has been fetched and the patch can be back.
                 ptrace_calls.cont_to_syscall(tracee.tid)

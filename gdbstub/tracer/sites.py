@@ -49,6 +49,8 @@ class SiteTable:
         self._trap = trap
         self._sites: dict[Addr, BreakpointSite] = {}
         self._order: list[Addr] = []
+        #: Where patches were taken out for good while threads ran: one of them may have run into one before.
+        self.departed: set[Addr] = set()
         #: While set, nothing is patched: a vfork child borrows the memory.
         self.lifted = False
 
@@ -113,11 +115,15 @@ class SiteTable:
         self._restore(site)
 
     def put_back(self, site: BreakpointSite) -> None:
-        """Patch again after ``lift``, where the site still has an owner."""
+        """Patch again after ``lift``, where the site still has an owner and the page is still there."""
         if self._sites.get(site.address) is site and not site.inserted and not self.lifted:
-            # The program may have written its code, or mapped another page, while the patch was out.
-            shadow = self._memory.read(site.address, len(self._trap))
-            self._memory.write(site.address, self._trap)
+            try:
+                # The program may have written its code, or mapped another page, while the patch was out.
+                shadow = self._memory.read(site.address, len(self._trap))
+                self._memory.write(site.address, self._trap)
+            except StubError:
+                # The page or the process is gone meanwhile; the site stays claimed but out.
+                return
             site.shadow = shadow
             site.inserted = True
 
@@ -131,16 +137,13 @@ class SiteTable:
         """Undo ``lift_all``."""
         self.lifted = False
         for site in self.all():
-            try:
-                self.put_back(site)
-            except TargetError:
-                # The page went away while the child had it; the site stays claimed but out.
-                site.inserted = False
+            self.put_back(site)
 
     def remove_all(self) -> None:
         """Restore the program's bytes everywhere and forget all sites."""
         for site in self.all():
             self._restore(site)
+        self.departed.update(self._sites)
         self.forget_all()
 
     def forget_all(self) -> None:
@@ -208,7 +211,21 @@ class SiteTable:
         for site, after in shadows:
             site.shadow = after
 
+    def explains(self, address: Addr) -> bool:
+        """Tell whether a trap at an address is ours: a patch is there, or was until a moment ago."""
+        site = self._sites.get(address)
+        if site is not None:
+            return site.inserted or self.lifted
+        if address not in self.departed:
+            return False
+        try:
+            # The program's own trap instruction would still be there.
+            return self._memory.read(address, len(self._trap)) != self._trap
+        except StubError:
+            return True
+
     def _forget(self, site: BreakpointSite) -> None:
+        self.departed.add(site.address)
         del self._sites[site.address]
         del self._order[bisect_left(self._order, site.address)]
 

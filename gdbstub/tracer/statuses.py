@@ -122,6 +122,10 @@ class Statuses:
             inferior.exclusive = inferior.over = None
             self._world.mark(inferior)
         if inferior.detaching:
+            at_rest = kind is StatusKind.INTERRUPT_STOP or kind is StatusKind.GROUP_STOP
+            if at_rest and self._trap_is_queued(tracee, stepping):
+                self._settler.fetch_trap(tracee, stepping)
+                return
             self._leaving.stopped_while_leaving(tracee, status)
             return
         if tracee.newborn:
@@ -197,8 +201,7 @@ class Statuses:
         before = Addr(0)
         if code == SI_KERNEL:
             before = Addr(registers.pc - inferior.spec.pc_correction)
-            site = inferior.sites.at(before)
-            at_site = site is not None and (site.inserted or inferior.sites.lifted)
+            at_site = inferior.sites.explains(before)
         hits: list[tuple[EngineId, SlotKind, Addr]] = []
         if inferior.slots.armed:
             status = debugregs.read_status(tracee.tid)
@@ -231,10 +234,9 @@ class Statuses:
         """
         inferior = tracee.inferior
         if not stepping and not inferior.slots.armed:
-            if not inferior.sites:
+            if not inferior.sites and not inferior.sites.departed:
                 return False
-            site = inferior.sites.at(Addr(tracee.registers.pc - inferior.spec.pc_correction))
-            if site is None or not site.inserted:
+            if not inferior.sites.explains(Addr(tracee.registers.pc - inferior.spec.pc_correction)):
                 return False
         return any(sig == _SIGTRAP and code > 0 for sig, code in ptrace_calls.queued_signals(tracee.tid))
 

@@ -396,10 +396,15 @@ class Session:
             self._restarted()
             return
         if self.interrupted and not isinstance(event, ProcessExited):
-            if event is not None:
+            try:
+                tid = self.thread()
+            except TargetError:
+                # Only a leader that ended first is left: the process's end is on its way and is the answer.
+                return
+            # A start is told once, by whatever stop it is told.
+            if event is not None and not isinstance(event, Launched):
                 self.pending[event.tid] = event
             self.interrupted = False
-            tid = self.thread()
             event = Interrupted(self.target.pid_of(tid), tid)
             sig = GDB_SIGNAL_INT
         if event is None:
@@ -608,6 +613,14 @@ class Session:
     def last_program(self) -> tuple[str, ...]:
         """The last command line that was run, or that the server was started with."""
         return self._last_program or tuple(self.launch_spec.argv)
+
+    def stop_waiting_for(self, pid: Pid) -> None:
+        """Expect nothing more of a process that this client leaves."""
+        if self.chosen is not None and self.chosen.pid == pid:
+            self.chosen = None
+        if self.awaiting is Awaiting.STOP and self.pids() == [pid]:
+            self.awaiting = Awaiting.NOTHING
+            self.interrupted = False
 
     # ------------------------------------------------------------ the end
 

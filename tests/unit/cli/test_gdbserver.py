@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gdbstub.cli.config import Config, OnDisconnect, Outcome
+from gdbstub.cli.config import Config, Outcome
 from gdbstub.cli.gdbserver import parse
+from gdbstub.server.settings import OnDisconnect
 
 USAGE = re.compile(r"^Usage:\s+gdbserver \[OPTIONS\] COMM PROG \[ARGS \.\.\.\]", re.MULTILINE)
 
@@ -172,9 +173,7 @@ def test_a_wrong_option_is_named_as_gdbserver_does(argv: list[str], text: str) -
     assert outcome(*argv) == Outcome(stderr=text, status=1)
 
 
-@pytest.mark.parametrize(
-    "argv", [["--ready-fd=x"], ["--ready-file="], ["--on-disconnect=x"], ["--ready-fd=-1"]]
-)
+@pytest.mark.parametrize("argv", [["--ready-fd=x"], ["--ready-file="], ["--on-disconnect=x"], ["--ready-fd=-1"]])
 def test_a_wrong_value_of_our_own_options_is_refused(argv: list[str]) -> None:
     found = outcome(*argv, ":0", "p")
     assert found.status == 1
@@ -184,9 +183,7 @@ def test_a_wrong_value_of_our_own_options_is_refused(argv: list[str]) -> None:
 def test_disable_packet_alone_lists_the_packets() -> None:
     found = outcome("--disable-packet")
     assert found.status == 0
-    assert re.match(
-        r"Disableable packets:.*vCont.*T.*qC.*qfThreadInfo.*Tthread.*threads", found.stdout, re.DOTALL
-    )
+    assert re.match(r"Disableable packets:.*vCont.*T.*qC.*qfThreadInfo.*Tthread.*threads", found.stdout, re.DOTALL)
 
 
 def test_an_unknown_packet_is_named_and_the_list_follows() -> None:
@@ -226,9 +223,7 @@ def test_selftest_is_answered_as_by_a_release_build(argv: list[str]) -> None:
     assert outcome(*argv) == Outcome(stdout="Selftests have been disabled for this build.\n")
 
 
-@given(
-    st.lists(st.text(max_size=12) | st.sampled_from(["--", "--wrapper", "--attach", "--multi", ":0", "1"]))
-)
+@given(st.lists(st.text(max_size=12) | st.sampled_from(["--", "--wrapper", "--attach", "--multi", ":0", "1"])))
 def test_no_command_line_raises(argv: list[str]) -> None:
     found = parse(argv)
     if isinstance(found, Outcome):

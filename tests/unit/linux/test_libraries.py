@@ -36,9 +36,7 @@ class Image:
         self.r_debug = self.alloc(6)
         self.put_words(self.BASE + 0x2000, 1, 99, 21, self.r_debug, 0, 0)
         self.put_words(self.r_debug, r_version, 0, 0, 0, 0, 0)
-        self.auxv = struct.pack(
-            f"={8}{self.word}", 3, self.BASE + ehdr, 4, len(headers[0]), 5, len(headers), 0, 0
-        )
+        self.auxv = struct.pack(f"={8}{self.word}", 3, self.BASE + ehdr, 4, len(headers[0]), 5, len(headers), 0, 0)
 
     def phdr(self, kind: int, offset: int, vaddr: int, memsz: int) -> bytes:
         if self.size == 8:

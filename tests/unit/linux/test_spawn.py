@@ -122,9 +122,7 @@ def test_every_shell_reads_escaped_words_the_same_way(
     assert json.loads(capfd.readouterr().out) == words
 
 
-def test_raw_arguments_are_the_shells(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_raw_arguments_are_the_shells(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("SPAWN_TEST", "one two")
     code = ["/bin/echo", "$SPAWN_TEST", "/et[c]"]
     assert run(LaunchSpec(code, raw_arguments=True), capfd) == "one two /etc\n"
@@ -234,9 +232,7 @@ def test_with_redirected_stdio_output_goes_to_stderr_and_input_is_empty(
         (["/etc"], "Cannot exec /etc: Permission denied"),
     ],
 )
-def test_a_program_that_cannot_be_run_says_why(
-    argv: list[str], text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_program_that_cannot_be_run_says_why(argv: list[str], text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/no-such-folder:/usr/bin:/etc/passwd")
     child = spawn.spawn(LaunchSpec(argv, with_shell=False))
     assert trace(child) == (0, 127)

@@ -11,9 +11,7 @@ import pytest
 from gdbstub.server import access
 from gdbstub.server.access import peer_name, peer_refusal
 
-ROW = (
-    "   0: {local} {remote} 01 00000000:00000000 00:00000000 00000000 {uid:>5} 0 {inode} 1 0 20 4 30 10 -1\n"
-)
+ROW = "   0: {local} {remote} 01 00000000:00000000 00:00000000 00000000 {uid:>5} 0 {inode} 1 0 20 4 30 10 -1\n"
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
 
 
@@ -123,9 +121,7 @@ def fake_tables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **tables: str) 
 LOCAL, PEER = ("127.0.0.1", 0x1234), ("127.0.0.1", 0xABCD)
 
 
-@pytest.mark.parametrize(
-    ("uid", "inode", "found"), [(1000, 77, 1000), (0, 77, 0), (0, 0, None), (1000, 0, None)]
-)
+@pytest.mark.parametrize(("uid", "inode", "found"), [(1000, 77, 1000), (0, 77, 0), (0, 0, None), (1000, 0, None)])
 def test_the_owner_is_read_from_the_peers_row(
     uid: int, inode: int, found: int | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -140,9 +136,7 @@ def test_the_table_may_be_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert access._socket_owner(PEER, LOCAL) is None
 
 
-def test_ipv6_rows_are_read_as_the_kernel_prints_them(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_ipv6_rows_are_read_as_the_kernel_prints_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     one = "00000000000000000000000001000000"
     row = ROW.format(local=f"{one}:ABCD", remote=f"{one}:1234", uid=1000, inode=9)
     fake_tables(monkeypatch, tmp_path, tcp6=row)

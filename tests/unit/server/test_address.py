@@ -109,9 +109,7 @@ def test_host_is_kept_as_written() -> None:
     assert tcp("127.0.0.1:1").host == "127.0.0.1"
 
 
-@pytest.mark.parametrize(
-    "comm", [":abc", "localhost:12abc", ":-1", ":", "localhost:", ":0x50", "[::1]", "[::1]x"]
-)
+@pytest.mark.parametrize("comm", [":abc", "localhost:12abc", ":-1", ":", "localhost:", ":0x50", "[::1]", "[::1]x"])
 def test_a_bad_port_is_refused_in_gdbservers_words(comm: str) -> None:
     with pytest.raises(StartupError) as refused:
         parse_comm(comm)
@@ -119,9 +117,7 @@ def test_a_bad_port_is_refused_in_gdbservers_words(comm: str) -> None:
 
 
 @pytest.mark.parametrize("comm", ["999.1.1.1:0", "1.2.3.4.5:0", "::1", "[abc:x]:0", "tcp4:::1:0"])
-def test_a_bad_address_is_refused_without_asking_a_name_server(
-    comm: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bad_address_is_refused_without_asking_a_name_server(comm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     flags_seen = []
     real = socket.getaddrinfo
 

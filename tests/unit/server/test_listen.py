@@ -143,9 +143,7 @@ def test_an_address_family_that_the_machine_has_not_got_is_left_out(monkeypatch:
 
 
 def test_an_address_of_another_machine_is_refused_with_a_hint() -> None:
-    with pytest.raises(
-        StartupError, match=r"^Can't bind address: .*\n192\.0\.2\.1 is not an address of this"
-    ):
+    with pytest.raises(StartupError, match=r"^Can't bind address: .*\n192\.0\.2\.1 is not an address of this"):
         opened("192.0.2.1:0")
 
 

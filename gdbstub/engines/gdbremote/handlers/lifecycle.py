@@ -82,6 +82,7 @@ def leave(session: Session, pid: Pid) -> None:
     for tid in [tid for tid, event in session.pending.items() if event.pid == pid]:
         del session.pending[tid]
     session.catches_by_pid.pop(pid, None)
+    session.stop_waiting_for(pid)
     if session.others_on(pid):
         session.target.detach(pid, session.engine_id)
     else:
