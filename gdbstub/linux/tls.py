@@ -26,10 +26,22 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from gdbstub.arch.x86 import USER_REGS
-from gdbstub.linux.libraries import AT_PHDR, AT_PHENT, AT_PHNUM, PT_DYNAMIC, PT_LOAD, PT_PHDR, Read, _Memory, _vector
+from gdbstub.linux.image import (
+    AT_PHDR,
+    AT_PHENT,
+    AT_PHNUM,
+    EHDR_SIZE,
+    PT_DYNAMIC,
+    PT_LOAD,
+    PT_PHDR,
+    PT_TLS,
+    ImageMemory,
+    Read,
+    Segment,
+    auxiliary_vector,
+    segments,
+)
 from gdbstub.vocab.errors import TargetError
-
-PT_TLS = 7
 
 DT_NULL = 0
 DT_HASH = 4
@@ -37,9 +49,6 @@ DT_STRTAB = 5
 DT_SYMTAB = 6
 DT_GNU_HASH = 0x6FFFFEF5
 SHN_UNDEF = 0
-
-#: Size of the ELF header, bytes.
-_EHDR_SIZE = {4: 52, 8: 64}
 
 _MAX_MODULES = 20000
 _MAX_DYNAMIC_ENTRIES = 1024
@@ -78,33 +87,7 @@ def thread_pointer(general: bytes, pointer_size: int) -> int:
     return int.from_bytes(general[at : at + pointer_size], "little")
 
 
-class _Segment(NamedTuple):
-    kind: int
-    offset: int
-    vaddr: int
-    filesz: int
-    memsz: int
-    align: int
-
-
-def _segments(memory: _Memory, address: int, size: int, count: int) -> list[_Segment]:
-    """Read program headers; empty where they are not readable."""
-    # p_type, p_flags and p_offset are in a different order in the two classes.
-    header = struct.Struct("=IIQQQQQQ" if memory.pointer_size == 8 else "=IIIIIIII")
-    table = memory.block(address, size * count) if size >= header.size and 0 < count <= 1024 else None
-    if table is None:
-        return []
-    found = []
-    for at in range(0, size * count, size):
-        if memory.pointer_size == 8:
-            kind, _, offset, vaddr, _, filesz, memsz, align = header.unpack_from(table, at)
-        else:
-            kind, offset, vaddr, _, filesz, memsz, _, align = header.unpack_from(table, at)
-        found.append(_Segment(kind, offset, vaddr, filesz, memsz, align))
-    return found
-
-
-def _one(segments: Sequence[_Segment], kind: int) -> _Segment | None:
+def _one(segments: Sequence[Segment], kind: int) -> Segment | None:
     return next((each for each in segments if each.kind == kind), None)
 
 
@@ -151,12 +134,12 @@ def _not_listed() -> TargetError:
 class _Process:
     """An inferior's modules, and what its C library says about their storage."""
 
-    def __init__(self, memory: _Memory, auxv: bytes) -> None:
+    def __init__(self, memory: ImageMemory, auxv: bytes) -> None:
         self._memory = memory
         self._word = memory.pointer_size
-        vector = _vector(auxv, memory.pointer_size)
+        vector = auxiliary_vector(auxv, memory.pointer_size)
         self._headers = vector.get(AT_PHDR, 0)
-        self._program = _segments(memory, self._headers, vector.get(AT_PHENT, 0), vector.get(AT_PHNUM, 0))
+        self._program = segments(memory, self._headers, vector.get(AT_PHENT, 0), vector.get(AT_PHNUM, 0))
 
     # The program
 
@@ -173,7 +156,7 @@ class _Process:
         # A static PIE has no PT_PHDR; its headers are at the start of the file.
         for each in self._program:
             if each.kind == PT_LOAD and each.offset == 0:
-                return self._headers - _EHDR_SIZE[self._word] - each.vaddr
+                return self._headers - EHDR_SIZE[self._word] - each.vaddr
         return 0
 
     def program_distance(self) -> int:
@@ -220,17 +203,17 @@ class _Process:
             raise _not_listed()
         return found
 
-    def segments(self, module: _Module) -> list[_Segment]:
+    def segments(self, module: _Module) -> list[Segment]:
         """Return a module's program headers; empty where they are not found in memory."""
         if self.is_program(module):
             return self._program
-        size = _EHDR_SIZE[self._word]
+        size = EHDR_SIZE[self._word]
         head = self._memory.block(module.l_addr, size)
         if head is None or not head.startswith(b"\x7fELF" + bytes((self._word // 4,))):
             return []
         e_phoff = int.from_bytes(head[24 + self._word :][: self._word], "little")
         e_phentsize, e_phnum = struct.unpack_from("=HH", head, size - 10)
-        found = _segments(self._memory, module.l_addr + e_phoff, e_phentsize, e_phnum)
+        found = segments(self._memory, module.l_addr + e_phoff, e_phentsize, e_phnum)
         dynamic = _one(found, PT_DYNAMIC)
         if dynamic is None or (module.l_addr + dynamic.vaddr) & self._memory.mask != module.l_ld:
             return []
@@ -344,7 +327,7 @@ class _Storage(NamedTuple):
 class _Lookup:
     """One question: the storage of one module in one thread."""
 
-    def __init__(self, process: _Process, memory: _Memory, pointer: int) -> None:
+    def __init__(self, process: _Process, memory: ImageMemory, pointer: int) -> None:
         self._process = process
         self._memory = memory
         self._word = memory.pointer_size
@@ -477,6 +460,6 @@ def tls_address(read: Read, auxv: bytes, pointer_size: int, pointer: int, offset
     """
     if not pointer:
         raise TargetError(errno.EAGAIN, "this thread has no thread-local storage yet")
-    memory = _Memory(read, pointer_size)
+    memory = ImageMemory(read, pointer_size)
     block = _Lookup(_Process(memory, auxv), memory, pointer).block(link_map)
     return (block + offset) & memory.mask
