@@ -18,22 +18,28 @@ find_python() {
     done
 }
 
+# Tell whether gcc makes programs here, with the options given.
 can_compile() {
     local folder works=1
     command -v gcc >/dev/null || return 1
     folder=$(mktemp -d)
     echo '#include <stdio.h>
-int main(void) { return puts("") < 0; }' | gcc -x c - -o "$folder/probe" 2>/dev/null && works=0
+int main(void) { return puts("") < 0; }' | gcc "$@" -x c - -o "$folder/probe" 2>/dev/null && works=0
     rm -r "$folder"
     return $works
 }
 
 # Install what is missing: through apt as root or through sudo, else say what to install.
+# With `dev` as argument also what only the tests need: 32-bit programs, and another C library.
 install_system_packages() {
-    local missing=() as_root=()
+    local group=${1:-} missing=() as_root=()
     [ -n "$(find_python)" ] || missing+=(python3 python3-venv)
     can_compile || missing+=(gcc libc6-dev)
     command -v gdb >/dev/null || missing+=(gdb)
+    if [ "$group" = dev ]; then
+        can_compile -m32 || missing+=(gcc-multilib)
+        command -v musl-gcc >/dev/null || missing+=(musl-tools)
+    fi
     [ ${#missing[@]} -eq 0 ] && return
     if [ "$(id -u)" -ne 0 ]; then
         sudo -n true 2>/dev/null || fail "missing: ${missing[*]}

@@ -88,44 +88,50 @@ class Server:
             open_pair: Opens stdio or a terminal instead; called when the program has started.
         """
         self._listener = listener
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._driver.run)
-            nursery.start_soon(self._driver.watch_leaders)
-            nursery.start_soon(self._watch_signals)
-            try:
-                pid = await self._start()
-                pair = open_pair() if open_pair is not None else None
-            except StartupError as failure:
-                self._report_kills()
-                say(str(failure))
-                say("Exiting")
-                self._tracer.clean_up()
-                restore_terminal()
-                nursery.cancel_scope.cancel()
-                return 1
-            if listener is not None:
-                say(listener.message)
-                if listener.warning:
-                    say(listener.warning)
-                listener.announce(pid, self._settings.ready_fd, self._settings.ready_file)
-                for sock in listener.sockets:
-                    self._all_poll.register(sock, select.POLLIN)
-                    nursery.start_soon(self._accept, sock, nursery)
-            elif pair is not None:
-                say(pair.message)
-                announce(pair.name, None, pid, self._settings.ready_fd, self._settings.ready_file)
-                nursery.start_soon(self._serve_pair, pair)
-            # What start-up has made lives as long as the server: no collection need look at it again.
-            gc.collect()
-            gc.freeze()
-            await self._end.wait()
-            self._flush_all()
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._driver.run)
+                nursery.start_soon(self._driver.watch_leaders)
+                nursery.start_soon(self._watch_signals)
+                try:
+                    pid = await self._start()
+                    pair = open_pair() if open_pair is not None else None
+                except StartupError as failure:
+                    self._report_kills()
+                    say(f"{failure}\nExiting")
+                    self._status = 1
+                    nursery.cancel_scope.cancel()
+                else:
+                    self._open(nursery, pid, pair)
+                    # What start-up has made lives as long as the server: no collection need look at it again.
+                    gc.collect()
+                    gc.freeze()
+                    await self._end.wait()
+                    self._flush_all()
+                    nursery.cancel_scope.cancel()
+        finally:
+            # Also after a bug of ours: nothing may be left in a process that is not ours.
             self._tracer.clean_up()
             restore_terminal()
             if listener is not None:
                 listener.close()
-            nursery.cancel_scope.cancel()
         return self._status
+
+    def _open(self, nursery: trio.Nursery, pid: Pid | None, pair: FdPair | None) -> None:
+        """Let clients in, and say so."""
+        settings = self._settings
+        if self._listener is not None:
+            say(self._listener.message)
+            if self._listener.warning:
+                say(self._listener.warning)
+            self._listener.announce(pid, settings.ready_fd, settings.ready_file)
+            for sock in self._listener.sockets:
+                self._all_poll.register(sock, select.POLLIN)
+                nursery.start_soon(self._accept, sock, nursery)
+        elif pair is not None:
+            say(pair.message)
+            announce(pair.name, None, pid, settings.ready_fd, settings.ready_file)
+            nursery.start_soon(self._serve_pair, pair)
 
     async def _start(self) -> Pid | None:
         """Launch or attach what the command line names, and wait until it stands.

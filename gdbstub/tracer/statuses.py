@@ -38,7 +38,7 @@ from gdbstub.tracer.settler import Settler
 from gdbstub.tracer.tracee import Arrival, RunState, StopKind, Tracee
 from gdbstub.tracer.traps import SI_KERNEL, Trap, classify
 from gdbstub.tracer.world import World
-from gdbstub.vocab.errors import TraceeGone
+from gdbstub.vocab.errors import TargetError, TraceeGone
 from gdbstub.vocab.ids import NO_SIGNAL, Addr, EngineId, Pid, Signo, Tid
 
 _WATCH_KIND = {
@@ -103,6 +103,11 @@ class Statuses:
             if dying is not None:
                 dying.inferior.set_state(dying, RunState.DYING)
                 self._world.mark(dying.inferior)
+        except TargetError as failure:
+            # A request that the kernel refuses to this one thread must not stop the others.
+            if self._world.log is not None:
+                self._world.log(f"thread {tid}: {failure}")
+            self._world.mark(tracee.inferior)
         finally:
             self._settler.busy = nested
         self._settler.settle()
