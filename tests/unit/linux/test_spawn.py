@@ -185,6 +185,18 @@ def test_a_refused_personality_is_a_warning(
     child.close()
 
 
+@pytest.fixture
+def keyboard_signals() -> Iterator[None]:
+    """Take the keyboard's signals as a terminal's shell gives them: a background job's are ignored, and inherited."""
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGQUIT)}
+    for each in before:
+        signal.signal(each, signal.SIG_DFL)
+    yield
+    for each, handler in before.items():
+        signal.signal(each, handler)
+
+
+@pytest.mark.usefixtures("keyboard_signals")
 def test_signals_are_as_a_program_expects_them(capfd: pytest.CaptureFixture[str]) -> None:
     # What Python ignores by itself when it starts is not ours: look at a program in C.
     spec = LaunchSpec(["/bin/grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"], with_shell=False)
@@ -340,6 +352,8 @@ TERMINAL = """
 import fcntl, os, signal, sys, termios
 os.setsid()
 fcntl.ioctl(2, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 from gdbstub.linux import spawn
 from gdbstub.target.ops import LaunchSpec
 said = []
