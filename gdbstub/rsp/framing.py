@@ -11,27 +11,32 @@ is dropped whole.
 from __future__ import annotations
 
 import re
+import zlib
 from enum import Enum
 
 _BIG = 4096
-_STRIDE = 1 << 15
-#: Every third byte of a number of _STRIDE * 3 bits' worth of bytes.
-_LANES = int.from_bytes(b"\xff\x00\x00" * (_STRIDE // 3 + 1), "little")
+#: The sum of so many bytes is below the product of the two moduli.
+_STRIDE = 65520
+_ADLER = 65521
+_BYTE_SUM = 255
+_INVERSE = pow(_ADLER, -1, _BYTE_SUM)
 
 
 def checksum(data: bytes) -> int:
     """Return the sum of all bytes modulo 256.
 
-    For large data the bytes are added as 24-bit lanes of one big integer: the
-    lanes' sum is the number modulo 2**24 - 1, exact while it stays below that.
+    For large data two fast functions of zlib and of integers give the sum modulo
+    65521 and modulo 255; the two remainders determine it.
     """
     if len(data) < _BIG:
         return sum(data) & 0xFF
     total = 0
     for start in range(0, len(data), _STRIDE):
-        number = int.from_bytes(data[start : start + _STRIDE], "little")
-        lanes = (number & _LANES) + ((number >> 8) & _LANES) + ((number >> 16) & _LANES)
-        total += lanes % 0xFFFFFF
+        part = data[start : start + _STRIDE]
+        by_adler = zlib.adler32(part, 0) & 0xFFFF
+        # 256 is 1 modulo 255, so a number is as its digits' sum.
+        by_digits = int.from_bytes(part, "little") % _BYTE_SUM
+        total += by_adler + _ADLER * ((by_digits - by_adler) * _INVERSE % _BYTE_SUM)
     return total & 0xFF
 
 
@@ -56,7 +61,6 @@ Item = bytes | Signal | BadPacket
 
 _SIGNALS = {0x2B: Signal.ACK, 0x2D: Signal.NACK, 0x03: Signal.INTERRUPT}
 _interesting = re.compile(rb"[$+\-\x03]")
-_packet_end = re.compile(rb"[#$]")
 _DOLLAR = 0x24
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 
@@ -104,20 +108,20 @@ class Framer:
                 found = _interesting.search(buffer, at)
                 at = end if found is None else found.start()
                 continue
-            found = _packet_end.search(buffer, at + scanned)
+            stop = buffer.find(b"#", at + scanned)
+            torn = buffer.find(b"$", at + scanned, stop if stop >= 0 else end)
             scanned = 1
-            if found is None:
+            if torn >= 0:
+                # A ``$`` cannot stand inside a packet: what came before it was torn off.
+                self._oversize = False
+                at = torn
+                continue
+            if stop < 0:
                 self._oversize = self._oversize or end - at - 1 > self._limit
                 if self._oversize:
                     buffer, at, end = b"$", 0, 1
                 self._scanned = end - at
                 break
-            stop = found.start()
-            if buffer[stop] == _DOLLAR:
-                # A ``$`` cannot stand inside a packet: what came before it was torn off.
-                self._oversize = False
-                at = stop
-                continue
             if stop + 3 > end:
                 self._scanned = stop - at
                 break

@@ -72,11 +72,16 @@ def escape(data: bytes) -> bytes:
     return _needs_escape.sub(lambda m: _escaped[m.group()], data)
 
 
+_unescaped = [bytes([code ^ 0x20]) for code in range(256)]
+
+
 def unescape(data: bytes) -> bytes:
     """Undo ``escape`` on data from a client."""
     if b"}" not in data:
         return data
     first, *rest = data.split(b"}")
+    if b"" not in rest:
+        return first + b"".join([_unescaped[part[0]] + part[1:] for part in rest])
     out = [first]
     joined = False
     for part in rest:

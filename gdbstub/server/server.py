@@ -367,6 +367,11 @@ class Server:
         """
         alone = len(self._connections) == 1 and not self._tracer.waiting and not self._connections[0].has_backlog
         ready = self._all_poll.poll(_READ_PATIENCE_ALONE if alone else _READ_PATIENCE)
+        if alone and len(ready) == 1 and ready[0][0] == self._driver.signalfd:
+            # A stop that the client waits for, or only the trace of one that has been handled.
+            if self._driver.serve():
+                return False
+            ready = self._all_poll.poll(_READ_PATIENCE_ALONE)
         return len(ready) == 1 and ready[0][0] == fd
 
     def _urgent(self) -> bool:

@@ -107,6 +107,25 @@ class Driver:
                 await trio.sleep(_LEADER_PERIOD)
             self._after()
 
+    def serve(self) -> bool:
+        """Handle the statuses that a wake-up announced; tell whether the slice was too short for all."""
+        tracer = self._tracer
+        self._clear_signalfd()
+        start = perf_counter_ns()
+        if start - self._parked_at < _PATIENCE_MAX:
+            # It came soon after all: polling would have caught it.
+            self._patience = _PATIENCE_MAX
+        stirs = tracer.stirs
+        more = False
+        while tracer.drain():
+            if perf_counter_ns() - start > _SLICE:
+                more = True
+                break
+        if tracer.stirs != stirs and self._patience and not more:
+            self.poll(lambda: False)
+        self._after()
+        return more
+
     async def run(self) -> None:
         """Drain statuses until cancelled."""
         tracer = self._tracer
@@ -115,17 +134,5 @@ class Driver:
             if tracer.waiting:
                 self._concern.set()
             await trio.lowlevel.wait_readable(fd)
-            self._clear_signalfd()
-            start = perf_counter_ns()
-            if start - self._parked_at < _PATIENCE_MAX:
-                # It came soon after all: polling would have caught it.
-                self._patience = _PATIENCE_MAX
-            stirs = tracer.stirs
-            while tracer.drain():
-                if perf_counter_ns() - start > _SLICE:
-                    self._after()
-                    await trio.lowlevel.checkpoint()
-                    start = perf_counter_ns()
-            if tracer.stirs != stirs and self._patience:
-                self.poll(lambda: False)
-            self._after()
+            while self.serve():
+                await trio.lowlevel.checkpoint()
