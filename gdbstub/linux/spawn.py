@@ -26,6 +26,7 @@ from gdbstub.linux.constants import ADDR_NO_RANDOMIZE
 from gdbstub.target.ops import LaunchSpec
 from gdbstub.vocab.errors import TargetError
 from gdbstub.vocab.ids import Pid
+from gdbstub.vocab.shellwords import escape_for_shell
 
 #: What a shell exits with when it cannot run a command.
 EXIT_CANNOT_EXEC: Final = 127
@@ -40,18 +41,6 @@ _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 _REPORT = struct.Struct("=ii")
 _STEP_EXEC = 0
 _STEP_CHDIR = 1
-
-_NOT_SPECIAL = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+:,-")
-
-
-def escape_for_shell(word: str) -> str:
-    """Write one word so that a shell takes it literally.
-
-    A backslash before every special character means the same to sh, csh, zsh and fish; quotes do not.
-    """
-    if not word:
-        return "''"
-    return "".join("'\n'" if c == "\n" else c if c in _NOT_SPECIAL or not c.isascii() else "\\" + c for c in word)
 
 
 class Spawned:
@@ -107,12 +96,24 @@ def command_of(spec: LaunchSpec, shell: str) -> tuple[list[str], int]:
     """Return the words to exec, and how many exec events precede the program's."""
     wrapped = 1 if spec.wrapper else 0
     if not spec.with_shell:
+        if spec.raw_arguments:
+            return [*spec.wrapper, spec.argv[0], *_split(" ".join(spec.argv[1:]))], wrapped
         return [*spec.wrapper, *spec.argv], wrapped
     program, *arguments = spec.argv
     # The wrapper was always the shell's to read: users quote for it.
     words = ["exec", *spec.wrapper, escape_for_shell(program)]
     words += arguments if spec.raw_arguments else map(escape_for_shell, arguments)
     return [shell, "-c", " ".join(words)], 1 + wrapped
+
+
+def _split(line: str) -> list[str]:
+    """Take arguments that were written for a shell apart, without a shell."""
+    import shlex
+
+    try:
+        return shlex.split(line)
+    except ValueError as failure:
+        raise TargetError(errno.EINVAL, f"the program's arguments: {failure}") from None
 
 
 def _candidates(program: str, environment: Mapping[str, str] | None) -> list[str]:

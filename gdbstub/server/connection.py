@@ -154,6 +154,10 @@ class Connection:
                     return
             session.receive(data)
             work(session)
+            while session.at_work:
+                await trio.lowlevel.checkpoint()
+                session.work_on()
+                work(session)
             turn += 1
             if turn >= _TURN:
                 turn = 0

@@ -25,6 +25,7 @@ from gdbstub.linux.hostfs import LinuxFiles
 from gdbstub.linux.spawn import restore_terminal
 from gdbstub.server.access import peer_name, peer_refusal
 from gdbstub.server.connection import Channel, Connection
+from gdbstub.server.console import Console
 from gdbstub.server.debuglog import DebugLog
 from gdbstub.server.keeper import KEEPER, Keeper
 from gdbstub.server.listen import Listener, announce
@@ -57,6 +58,7 @@ class Server:
         self._settings = settings
         self._log = log
         self._defaults = SessionDefaults(settings.disabled_packets, settings.launch)
+        self._console = Console()
         self.keeper = Keeper(say, self._changed)
         self._tracer = Tracer(KEEPER, self._engine_failed, self._child_ended)
         self._tracer.attach_engine(self.keeper)
@@ -112,6 +114,7 @@ class Server:
         finally:
             # Also after a bug of ours: nothing may be left in a process that is not ours.
             self._tracer.clean_up()
+            self._console.flush()
             restore_terminal()
             if listener is not None:
                 listener.close()
@@ -403,6 +406,10 @@ class Server:
     def say(self, text: str) -> None:
         """Print one of the messages that tools parse."""
         say(text)
+
+    def print(self, text: bytes) -> None:
+        """Print what a breakpoint's commands print: on stdout."""
+        self._console.write(text)
 
     def joined(self, engine_id: EngineId, pid: Pid) -> bool:
         """Hand an inferior to a client that has just come; tell whether it stands still."""

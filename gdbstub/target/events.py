@@ -57,6 +57,8 @@ class WatchHit(TraceEvent):
 
     address: Addr
     kind: WatchKind
+    #: What else of the same engine's triggered with it.
+    more: tuple[tuple[WatchKind, Addr], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,16 @@ class Forked(TraceEvent):
 @dataclass(frozen=True, slots=True)
 class VforkDone(TraceEvent):
     """A vfork child no longer borrows the parent's memory.  STOP or CONTINUE."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cloned(TraceEvent):
+    """The thread has made another, which is stopped before its first instruction.  STOP (for both) or CONTINUE.
+
+    Goes to the engines that asked for it (``Target.clone_events``); ``ThreadStarted`` of the child has come before.
+    """
+
+    child: Tid
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,18 @@ Operations on a thread need it stopped and raise ``TraceeGone`` when it died.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from gdbstub.arch.spec import ArchSpec
 from gdbstub.target.engine import Engine, Vote
 from gdbstub.target.events import ForkKind, WatchKind
 from gdbstub.vocab.ids import NO_SIGNAL, Addr, EngineId, Pid, Signo, Tid
+
+if TYPE_CHECKING:
+    # Most sessions need no agent, and its import takes time.
+    from gdbstub.agent.program import Program
 
 
 class ThreadAction(NamedTuple):
@@ -36,6 +40,19 @@ class ThreadInfo:
 
     pid: Pid
     tid: Tid
+
+
+class HitRules(NamedTuple):
+    """What happens at a breakpoint in place of a report, for one owner."""
+
+    #: Where there are some, a hit counts only if one of them is true or cannot be evaluated.
+    conditions: tuple[Program, ...]
+    #: Where there are some, they are run and the thread goes on without a report.
+    commands: tuple[Program, ...]
+    #: Takes what the commands print; must not block.
+    output: Callable[[bytes], None]
+    #: The commands stay when their owner leaves, and become the server's.
+    persistent: bool = False
 
 
 @dataclass(slots=True)
@@ -207,6 +224,17 @@ class Target(Protocol):
             TargetError: EIO where not even the first byte is readable.
         """
 
+    def search_memory(
+        self, pid: Pid, address: Addr, length: int, pattern: bytes
+    ) -> Generator[None, None, Addr | None]:
+        """Find the first place of a pattern in ``length`` bytes; None where there is none.
+
+        It goes over what is not mapped, and yields often so that others can be served in between.
+
+        Raises:
+            TargetError: EIO where none of the memory can be read.
+        """
+
     def write_memory(self, pid: Pid, address: Addr, data: bytes) -> None:
         """Write all of ``data`` or nothing.  Trap instructions under it stay.
 
@@ -214,8 +242,17 @@ class Target(Protocol):
             TargetError: EIO where a byte is not writable.
         """
 
-    def insert_breakpoint(self, engine_id: EngineId, pid: Pid, address: Addr, length: int, *, hardware: bool) -> None:
-        """Own a breakpoint.  To own it twice is the same as once."""
+    def insert_breakpoint(
+        self,
+        engine_id: EngineId,
+        pid: Pid,
+        address: Addr,
+        length: int,
+        *,
+        hardware: bool,
+        rules: HitRules | None = None,
+    ) -> None:
+        """Own a breakpoint.  To own it twice is the same as once, but the rules are replaced."""
 
     def remove_breakpoint(self, engine_id: EngineId, pid: Pid, address: Addr, length: int, *, hardware: bool) -> None:
         """Drop a claim; one that is not held is ignored."""
@@ -276,6 +313,9 @@ class Target(Protocol):
 
     def has_site(self, pid: Pid, address: Addr, engine_id: EngineId) -> bool:
         """Tell whether an engine owns a software breakpoint at an address."""
+
+    def clone_events(self, engine_id: EngineId, tids: frozenset[Tid]) -> None:
+        """Ask to be told of clones by some threads (``Cloned``), with parent and child stopped."""
 
     def fork_events(self, engine_id: EngineId, kinds: frozenset[ForkKind]) -> None:
         """Ask for children to be kept for this engine (``Forked``) rather than let go."""

@@ -8,7 +8,7 @@ matched here before any engine is told of either.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from gdbstub.linux import procfs, ptrace_calls
@@ -21,13 +21,13 @@ from gdbstub.linux.constants import (
 )
 from gdbstub.linux.wait import WaitStatus, decode
 from gdbstub.target.engine import Vote
-from gdbstub.target.events import Execed, Forked, ForkKind, Launched, ThreadStarted, VforkDone
+from gdbstub.target.events import Cloned, Execed, Forked, ForkKind, Launched, ThreadStarted, VforkDone
 from gdbstub.tracer.inferior import Inferior
 from gdbstub.tracer.leaving import Leaving
 from gdbstub.tracer.settler import Settler
 from gdbstub.tracer.tracee import Tracee
 from gdbstub.tracer.world import World
-from gdbstub.vocab.ids import Pid, Tid
+from gdbstub.vocab.ids import EngineId, Pid, Tid
 
 
 class Births:
@@ -92,10 +92,32 @@ class Births:
             tracee.newborn = True
             self._world.tracees[child] = tracee
             inferior.arbiter.born(child)
-            if inferior.startup is None:
-                self._world.offer(tracee, ThreadStarted(inferior.pid, child), inferior.arbiter.engines())
+            if self._world.clone_wishes and inferior.startup is None:
+                keepers = [
+                    e
+                    for e in inferior.arbiter.engines()
+                    if e in self._world.engines and parent.tid in self._world.clone_wishes.get(e, ())
+                ]
+                if keepers:
+                    parent.blocked = tracee.blocked = True
+                    inferior.births += 1
+                    tracee.on_first_stop = partial(self._clone_arrived, parent, tracee, keepers)
             self._first_stop(tracee)
             self._world.mark(inferior)
+        self._settler.rerun(parent)
+
+    def _clone_arrived(self, parent: Tracee, child: Tracee, keepers: Sequence[EngineId]) -> None:
+        """Tell of a clone once the child stands too."""
+        inferior = parent.inferior
+        parent.blocked = child.blocked = False
+        inferior.births -= 1
+        self._world.mark(inferior)
+        if child.stopped:
+            self._world.offer(child, ThreadStarted(inferior.pid, child.tid), inferior.arbiter.engines())
+            event = Cloned(inferior.pid, parent.tid, child.tid)
+            for engine_id in keepers:
+                if self._world.offer(parent, event, [engine_id]):
+                    inferior.arbiter.amend(engine_id, child.tid, Vote.STOP)
         self._settler.rerun(parent)
 
     def _forked(self, parent: Tracee, child: Tid, kind: ForkKind) -> None:
@@ -130,6 +152,8 @@ class Births:
         if keepers:
             twin.sites = inferior.sites.clone(twin.memory)
             twin.slots = inferior.slots.copy()
+            twin.rules = dict(inferior.rules)
+            twin.read_values = dict(inferior.read_values)
             if twin.slots.armed:
                 twin.arm(child)
             if kind is ForkKind.VFORK:

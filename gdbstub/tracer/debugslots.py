@@ -148,6 +148,17 @@ class DebugSlots:
         }
         return list(found)
 
+    def read_pieces(self) -> list[tuple[Addr, int]]:
+        """Return address and length of each piece that somebody watches for reads alone."""
+        return list(
+            {
+                (piece.address, piece.length): None
+                for claim, pieces in self._claims.items()
+                if claim.kind is SlotKind.READ
+                for piece in pieces
+            }
+        )
+
     def _exhausted(self, needed: int) -> TargetError:
         return TargetError(
             errno.ENOSPC,

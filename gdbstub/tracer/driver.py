@@ -90,7 +90,7 @@ class Driver:
                     break
                 if self._urgent():
                     break
-        if tracer.waiting:
+        if tracer.waiting or tracer.lonely:
             self._concern.set()
 
     def _clear_signalfd(self) -> None:
@@ -98,10 +98,13 @@ class Driver:
             os.read(self._signalfd, 4096)
 
     async def watch_leaders(self) -> None:
-        """Look for leaders that exited silently while something waits for every thread to stand."""
+        """Look for leaders that exited silently while something waits for all threads to stand, or for them alone."""
         while True:
             await self._concern.wait()
             self._concern = trio.Event()
+            if not self._tracer.waiting:
+                # It has most likely just been resumed.
+                await trio.sleep(_LEADER_PERIOD)
             while self._tracer.check_zombie_leaders():
                 self._after()
                 await trio.sleep(_LEADER_PERIOD)
@@ -131,7 +134,7 @@ class Driver:
         tracer = self._tracer
         fd = self._signalfd
         while True:
-            if tracer.waiting:
+            if tracer.waiting or tracer.lonely:
                 self._concern.set()
             await trio.lowlevel.wait_readable(fd)
             while self.serve():

@@ -14,12 +14,16 @@ from gdbstub.linux import debugregs, procfs, xsave
 from gdbstub.linux.memory import ProcessMemory
 from gdbstub.linux.regsets import RegisterFile
 from gdbstub.linux.wait import WaitStatus
+from gdbstub.target.ops import HitRules
 from gdbstub.tracer.arbiter import Arbiter
 from gdbstub.tracer.debugslots import DebugSlots
 from gdbstub.tracer.sites import BreakpointSite, SiteTable
 from gdbstub.tracer.tracee import RunState, Tracee
 from gdbstub.vocab.errors import StubError, TraceeGone
-from gdbstub.vocab.ids import EngineId, Pid, Tid
+from gdbstub.vocab.ids import Addr, EngineId, Pid, Tid
+
+#: Where a rule applies: whose it is, the address, and whether it is a debug register's.
+RuleKey = tuple[EngineId, Addr, bool]
 
 
 class Startup:
@@ -55,6 +59,10 @@ class Inferior:
         self.memory = ProcessMemory(self.live_tid, self.stopped_tid)
         self.sites = SiteTable(self.memory, self.spec.trap)
         self.slots = DebugSlots()
+        #: What happens at a hit in place of a report.
+        self.rules: dict[RuleKey, HitRules] = {}
+        #: What is in the memory that is watched for reads alone, by address and length.
+        self.read_values: dict[tuple[Addr, int], bytes] = {}
         self.startup: Startup | None = None
         #: Some engine catches syscalls: PTRACE_SYSCALL takes the place of PTRACE_CONT.
         self.catching = False
@@ -116,6 +124,30 @@ class Inferior:
         """Return the threads a client may see."""
         return [each for each in self.tracees.values() if each.state is not RunState.ZOMBIE]
 
+    def learn_reads(self) -> None:
+        """Look at the memory that is watched for reads alone."""
+        self.read_values = {piece: self._bytes_at(*piece) for piece in self.slots.read_pieces()}
+
+    def _bytes_at(self, address: Addr, length: int) -> bytes:
+        try:
+            return self.memory.read(address, length)
+        except StubError:
+            return b""
+
+    def was_written(self, address: Addr) -> bool:
+        """Tell whether a piece that is watched for reads has another value than when it was looked at last.
+
+        x86 has no data stop for reads alone: an access that changes the value was a write.
+        """
+        changed = False
+        for piece, old in self.read_values.items():
+            if piece[0] == address:
+                now = self._bytes_at(*piece)
+                if now != old:
+                    self.read_values[piece] = now
+                    changed = True
+        return changed
+
     def arm(self, tracee: Tracee) -> None:
         """Write the debug registers of one stopped thread.
 
@@ -149,12 +181,15 @@ class Inferior:
         self.spec = spec_of(leader.tid)
         self.sites = SiteTable(self.memory, self.spec.trap)
         self.slots.clear()
+        self.rules.clear()
+        self.read_values.clear()
         self.exclusive = self.over = None
         self.vfork_parent = None
         self.lend = None
         self.births = 0
         leader.registers = RegisterFile(leader.tid, self.spec)
         leader.arrival = None
+        leader.blocked = False
 
     def close(self) -> None:
         """Close what is open for this process."""

@@ -25,12 +25,14 @@ from gdbstub.target.events import (
     StepDone,
     SyscallStop,
     ThreadExited,
+    ThreadStarted,
     TraceEvent,
     WatchHit,
     WatchKind,
 )
 from gdbstub.tracer import sigmask
 from gdbstub.tracer.births import Births
+from gdbstub.tracer.conditions import is_told
 from gdbstub.tracer.debugslots import SlotKind
 from gdbstub.tracer.inferior import Inferior
 from gdbstub.tracer.leaving import Leaving
@@ -48,6 +50,8 @@ _WATCH_KIND = {
 }
 
 _SIGTRAP = Signo(signal.SIGTRAP)
+#: What a trap instruction raises where it cannot be executed: on a stack, say.
+_FAULTS_AT_SITES = frozenset({Signo(signal.SIGILL), Signo(signal.SIGSEGV)})
 
 
 class Statuses:
@@ -126,6 +130,9 @@ class Statuses:
             inferior.sites.put_back(inferior.over)
             inferior.exclusive = inferior.over = None
             self._world.mark(inferior)
+            if kind is StatusKind.SYSCALL_STOP:
+                # The instruction has been run: to come here again is another hit.
+                tracee.arrival = None
         if inferior.detaching:
             at_rest = kind is StatusKind.INTERRUPT_STOP or kind is StatusKind.GROUP_STOP
             if at_rest and self._trap_is_queued(tracee, stepping):
@@ -142,6 +149,8 @@ class Statuses:
                 arrived, tracee.on_first_stop = tracee.on_first_stop, None
                 arrived()
                 return
+            if inferior.startup is None:
+                self._world.offer(tracee, ThreadStarted(inferior.pid, tracee.tid), inferior.arbiter.engines())
         if tracee.rearm:
             tracee.rearm = False
             inferior.arm(tracee)
@@ -185,6 +194,7 @@ class Statuses:
                 self._settler.rerun(tracee)
                 return
         arbiter = inferior.arbiter
+        site = inferior.sites.at(Addr(tracee.registers.pc)) if sig in _FAULTS_AT_SITES and inferior.sites else None
         interested = [
             engine_id
             for engine_id in arbiter.engines()
@@ -192,6 +202,8 @@ class Statuses:
             and (
                 not self._world.engines[engine_id].passes(inferior.pid, sig)
                 or arbiter.vote_of(engine_id, tracee.tid) is Vote.STEP
+                # QUIRK(gdb, all): the return address of its calls is a breakpoint on the stack.
+                or (site is not None and engine_id in site.owners)
             )
         ]
         if interested:
@@ -223,6 +235,8 @@ class Statuses:
             registers.set_pc(before)
             self._site_hit(tracee, before)
         elif meaning is Trap.SLOT:
+            if over and tracee.arrival is not None and registers.pc != tracee.arrival.pc:
+                tracee.arrival = None
             self._slot_hit(tracee, hits, stepping)
         else:
             if over:
@@ -257,23 +271,37 @@ class Statuses:
             owners = [e for e in inferior.arbiter.engines() if e in site.owners and e not in arrival.engines]
         if owners:
             arrival.engines.update(owners)
+            if inferior.rules:
+                owners = [e for e in owners if self._is_told(tracee, e, address, hardware=False)]
             self._world.offer(tracee, SiteHit(inferior.pid, tracee.tid, address, hardware=False), owners)
         self._settler.rerun(tracee)
 
+    def _is_told(self, tracee: Tracee, engine_id: EngineId, address: Addr, *, hardware: bool) -> bool:
+        rules = tracee.inferior.rules.get((engine_id, address, hardware))
+        return rules is None or is_told(tracee, rules, self._world.variables)
+
     def _slot_hit(self, tracee: Tracee, hits: Sequence[tuple[EngineId, SlotKind, Addr]], stepping: bool) -> None:
         inferior = tracee.inferior
-        told: set[EngineId] = set()
+        if inferior.read_values:
+            hits = _reads_only(inferior, hits)
+        if inferior.rules:
+            hits = [
+                (engine_id, kind, address)
+                for engine_id, kind, address in hits
+                if kind is not SlotKind.EXECUTE or self._is_told(tracee, engine_id, address, hardware=True)
+            ]
+        found: dict[EngineId, list[tuple[SlotKind, Addr]]] = {}
         for engine_id, kind, address in hits:
-            if engine_id in told:
-                continue
-            told.add(engine_id)
+            found.setdefault(engine_id, []).append((kind, address))
+        for engine_id, ((kind, address), *others) in found.items():
             if kind is SlotKind.EXECUTE:
                 event: TraceEvent = SiteHit(inferior.pid, tracee.tid, address, hardware=True)
             else:
-                event = WatchHit(inferior.pid, tracee.tid, address, _WATCH_KIND[kind])
+                more = tuple((_WATCH_KIND[each], at) for each, at in others if each is not SlotKind.EXECUTE)
+                event = WatchHit(inferior.pid, tracee.tid, address, _WATCH_KIND[kind], more)
             self._world.offer(tracee, event, [engine_id])
         if stepping:
-            self._step_done(tracee, but=told)
+            self._step_done(tracee, but=set(found))
             return
         self._settler.rerun(tracee)
 
@@ -331,7 +359,8 @@ class Statuses:
             return
         if tracee.on_first_stop is not None:
             tracee.state = RunState.DYING
-            self._world.forget(inferior)
+            if not inferior.tracees:
+                self._world.forget(inferior)
             tracee.on_first_stop()
         elif leader or not inferior.tracees:
             # A zombie leader that could not be seized ends unseen: then its last thread's end is the process's.
@@ -369,14 +398,29 @@ class Statuses:
         """
         for inferior in list(self._world.inferiors.values()):
             leader = inferior.running.get(Tid(inferior.pid))
-            if leader is None or not leader.interrupting or len(inferior.tracees) < 2:
+            if leader is None or len(inferior.tracees) < 2:
+                continue
+            if not leader.interrupting and len(inferior.running) > 1:
+                # Nobody waits for it: not to stand, nor to be the last that runs.
                 continue
             if procfs.state(leader.tid) in ("Z", "X"):
                 inferior.set_state(leader, RunState.ZOMBIE)
                 self._world.mark(inferior)
+                if not inferior.detaching:
+                    event = ThreadExited(inferior.pid, leader.tid, 0)
+                    self._world.offer(leader, event, inferior.arbiter.engines())
         if self._world.dirty:
             self._settler.settle()
-        return self._settler.waiting
+        return self._settler.waiting or self._world.lonely
+
+
+def _reads_only(
+    inferior: Inferior, hits: Sequence[tuple[EngineId, SlotKind, Addr]]
+) -> list[tuple[EngineId, SlotKind, Addr]]:
+    """Leave out the hits for reads where the access was a write."""
+    written = {address for _, kind, address in hits if kind is SlotKind.WRITE}
+    written |= {address for address in {at for _, _, at in hits} if inferior.was_written(address)}
+    return [hit for hit in hits if hit[1] is not SlotKind.READ or hit[2] not in written]
 
 
 def _ending(status: WaitStatus) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
 from gdbstub.arch.spec import ArchSpec
 from gdbstub.linux import diagnose, osdata, procfs, ptrace_calls, tls
@@ -27,10 +27,11 @@ from gdbstub.linux.constants import (
     PTRACE_O_TRACEVFORKDONE,
 )
 from gdbstub.linux.libraries import svr4_xml
+from gdbstub.linux.search import search
 from gdbstub.linux.spawn import spawn
 from gdbstub.target.engine import Engine, Vote
 from gdbstub.target.events import ForkKind, WatchKind
-from gdbstub.target.ops import LaunchSpec, ThreadAction, ThreadInfo
+from gdbstub.target.ops import HitRules, LaunchSpec, ThreadAction, ThreadInfo
 from gdbstub.tracer.debugslots import SlotKind
 from gdbstub.tracer.inferior import Inferior, Startup
 from gdbstub.tracer.settler import Settler
@@ -101,6 +102,7 @@ class Tracer:
         self._world.engines.pop(engine_id, None)
         self._world.waiting.discard(engine_id)
         self._world.fork_wishes.pop(engine_id, None)
+        self._world.clone_wishes.pop(engine_id, None)
         for inferior in list(self._world.inferiors.values()):
             self._world.leave(inferior, engine_id)
         self._settler.settle()
@@ -120,6 +122,13 @@ class Tracer:
     def fork_events(self, engine_id: EngineId, kinds: frozenset[ForkKind]) -> None:
         """Ask for children to be kept for this engine (``Forked``) rather than let go."""
         self._world.fork_wishes[engine_id] = kinds
+
+    def clone_events(self, engine_id: EngineId, tids: frozenset[Tid]) -> None:
+        """Ask to be told of clones by some threads (``Cloned``), with parent and child stopped."""
+        if tids:
+            self._world.clone_wishes[engine_id] = tids
+        else:
+            self._world.clone_wishes.pop(engine_id, None)
 
     def pids(self) -> list[Pid]:
         """Return the inferiors, oldest first."""
@@ -249,6 +258,11 @@ class Tracer:
         """Tell whether something waits for every thread to stand."""
         return self._settler.waiting
 
+    @property
+    def lonely(self) -> bool:
+        """Tell whether a leader runs while all of its threads stand: no status would tell of its end."""
+        return self._world.lonely
+
     def describe(self, tid: Tid) -> str:
         """Say in one word what a thread does, for ``monitor threads``."""
         tracee = self._world.tracee(tid)
@@ -369,7 +383,9 @@ class Tracer:
 
     def write_registers(self, tid: Tid, data: bytes) -> None:
         """Replace all registers; a shorter ``data`` leaves the rest."""
-        self._registers(tid).registers.write_all(data)
+        tracee = self._registers(tid)
+        tracee.registers.write_all(data)
+        self._moved(tracee)
 
     def read_register(self, tid: Tid, number: int) -> bytes:
         """Return one register by its number in the target description."""
@@ -377,7 +393,15 @@ class Tracer:
 
     def write_register(self, tid: Tid, number: int, data: bytes) -> None:
         """Replace one register."""
-        self._registers(tid).registers.write(number, data)
+        tracee = self._registers(tid)
+        tracee.registers.write(number, data)
+        self._moved(tracee)
+
+    @staticmethod
+    def _moved(tracee: Tracee) -> None:
+        """Forget where a thread's last hit was once it has been moved away: the next hit there is a new one."""
+        if tracee.arrival is not None and tracee.registers.pc != tracee.arrival.pc:
+            tracee.arrival = None
 
     def expedited(self, tid: Tid) -> Sequence[tuple[int, bytes]]:
         """Return the registers that go into every stop reply, as (number, bytes)."""
@@ -392,31 +416,56 @@ class Tracer:
         inferior = self._world.inferior(pid)
         return inferior.sites.mask(address, inferior.memory.read(address, length))
 
+    def search_memory(
+        self, pid: Pid, address: Addr, length: int, pattern: bytes
+    ) -> Generator[None, None, Addr | None]:
+        """Find the first place of a pattern, as the program has its memory; see ``target.ops.Target``."""
+        inferior = self._world.inferior(pid)
+
+        def read(at: Addr, count: int) -> bytes:
+            return inferior.sites.mask(at, inferior.memory.read(at, count))
+
+        return search(read, lambda: procfs.maps(inferior.live_tid()), address, length, pattern)
+
     def write_memory(self, pid: Pid, address: Addr, data: bytes) -> None:
         """Write all of ``data`` or nothing.  Trap instructions under it stay."""
-        self._world.inferior(pid).sites.write(address, data)
+        inferior = self._world.inferior(pid)
+        inferior.sites.write(address, data)
+        if inferior.read_values:
+            inferior.learn_reads()
 
-    def insert_breakpoint(self, engine_id: EngineId, pid: Pid, address: Addr, length: int, *, hardware: bool) -> None:
-        """Own a breakpoint.  To own it twice is the same as once."""
+    def insert_breakpoint(
+        self,
+        engine_id: EngineId,
+        pid: Pid,
+        address: Addr,
+        length: int,
+        *,
+        hardware: bool,
+        rules: HitRules | None = None,
+    ) -> None:
+        """Own a breakpoint.  To own it twice is the same as once, but the rules are replaced."""
         inferior = self._world.inferior(pid)
         if hardware:
             self._claim_slot(engine_id, inferior, address, 1, SlotKind.EXECUTE)
         else:
             inferior.sites.claim(address, engine_id)
+        if rules is not None or inferior.rules:
+            self._world.replace_rules(inferior, engine_id, address, hardware, rules)
 
     def remove_breakpoint(self, engine_id: EngineId, pid: Pid, address: Addr, length: int, *, hardware: bool) -> None:
         """Drop a claim; one that is not held is ignored."""
         inferior = self._world.inferior(pid)
-        if hardware:
-            if inferior.slots.release(engine_id, address, 1, SlotKind.EXECUTE):
-                self._world.rearm(inferior)
-        else:
-            inferior.sites.release(address, engine_id)
+        if inferior.rules:
+            self._world.replace_rules(inferior, engine_id, address, hardware, None)
+        self._world.release_breakpoint(inferior, engine_id, address, hardware)
 
     def insert_watchpoint(self, engine_id: EngineId, pid: Pid, address: Addr, length: int, kind: WatchKind) -> None:
         """Own a data stop of any length and alignment that the free debug registers cover."""
         inferior = self._world.inferior(pid)
         self._claim_slot(engine_id, inferior, address, length, _SLOT_KIND[kind])
+        if kind is WatchKind.READ:
+            inferior.learn_reads()
 
     def _claim_slot(
         self, engine_id: EngineId, inferior: Inferior, address: Addr, length: int, kind: SlotKind

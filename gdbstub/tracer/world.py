@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable
 from gdbstub.linux import ptrace_calls
 from gdbstub.target.engine import Engine, Vote
 from gdbstub.target.events import ForkKind, TraceEvent
+from gdbstub.target.ops import HitRules
+from gdbstub.tracer.debugslots import SlotKind
 from gdbstub.tracer.inferior import Inferior
 from gdbstub.tracer.tracee import RunState, Tracee
 from gdbstub.vocab.errors import TargetError, TraceeGone
-from gdbstub.vocab.ids import EngineId, Pid, Tid
+from gdbstub.vocab.ids import Addr, EngineId, Pid, Tid
 
 
 class World:
@@ -47,6 +49,10 @@ class World:
         self.waiting: set[EngineId] = set()
         #: Engines that hold a fork child rather than let it go, and which kinds.
         self.fork_wishes: dict[EngineId, frozenset[ForkKind]] = {}
+        #: Threads of whose clones an engine wants to be told.
+        self.clone_wishes: dict[EngineId, frozenset[Tid]] = {}
+        #: Trace state variables, which breakpoint conditions may use.
+        self.variables: dict[int, int] = {}
         #: Resumes and interrupts so far.
         self.stirs = 0
         self.my_pid = os.getpid()
@@ -75,6 +81,14 @@ class World:
             raise TraceeGone(tid)
         return tracee
 
+    @property
+    def lonely(self) -> bool:
+        """Tell whether a leader runs while all of its threads stand: no status would tell of its end."""
+        return any(
+            len(each.running) == 1 and len(each.tracees) > 1 and Tid(each.pid) in each.running
+            for each in self.inferiors.values()
+        )
+
     def mark(self, inferior: Inferior) -> None:
         """Note that an inferior's votes may have changed."""
         self.dirty[inferior.pid] = inferior
@@ -92,7 +106,9 @@ class World:
             return
 
     def leave(self, inferior: Inferior, engine_id: EngineId) -> None:
-        """Withdraw an engine from one inferior: its votes, sites and slots."""
+        """Withdraw an engine from one inferior: its votes, sites and slots; its persistent commands stay."""
+        if inferior.rules:
+            self._bequeath(inferior, engine_id)
         inferior.sites.release_owner(engine_id)
         if inferior.slots.release_owner(engine_id):
             self.rearm(inferior)
@@ -101,6 +117,43 @@ class World:
             tracee.awaited_by.discard(engine_id)
         self.recount_catches(inferior)
         self.mark(inferior)
+
+    def release_breakpoint(self, inferior: Inferior, engine_id: EngineId, address: Addr, hardware: bool) -> None:
+        """Drop an engine's claim on a breakpoint."""
+        if not hardware:
+            inferior.sites.release(address, engine_id)
+        elif inferior.slots.release(engine_id, address, 1, SlotKind.EXECUTE):
+            self.rearm(inferior)
+
+    def replace_rules(
+        self, inferior: Inferior, engine_id: EngineId, address: Addr, hardware: bool, rules: HitRules | None
+    ) -> None:
+        """Set or drop an engine's rules at a breakpoint; what an earlier client left behind there ends."""
+        if rules is None:
+            inferior.rules.pop((engine_id, address, hardware), None)
+        else:
+            inferior.rules[engine_id, address, hardware] = rules
+        if inferior.rules.pop((self.keeper, address, hardware), None) is not None:
+            self.release_breakpoint(inferior, self.keeper, address, hardware)
+
+    def _bequeath(self, inferior: Inferior, engine_id: EngineId) -> None:
+        """Drop the rules of an engine that leaves; the server takes over persistent commands."""
+        for key, rules in list(inferior.rules.items()):
+            owner, address, hardware = key
+            if owner != engine_id:
+                continue
+            del inferior.rules[key]
+            if not rules.persistent or not rules.commands or engine_id == self.keeper:
+                continue
+            try:
+                if hardware:
+                    inferior.slots.claim(self.keeper, address, 1, SlotKind.EXECUTE)
+                else:
+                    inferior.sites.claim(address, self.keeper)
+            except TargetError:
+                # The page has gone: nothing can be hit there.
+                continue
+            inferior.rules[self.keeper, address, hardware] = rules
 
     def offer(self, tracee: Tracee, event: TraceEvent, engine_ids: Iterable[EngineId]) -> bool:
         """Offer an event to engines, in order; tell whether one of them holds the thread for it."""

@@ -18,6 +18,7 @@ class FakeHost:
 
     def __init__(self) -> None:
         self.said: list[str] = []
+        self.printed: list[bytes] = []
         self.told: list[tuple[object, ...]] = []
         self.last_stops: dict[Pid, TraceEvent] = {}
         self.debug: dict[str, bool] = {}
@@ -28,6 +29,9 @@ class FakeHost:
 
     def say(self, text: str) -> None:
         self.said.append(text)
+
+    def print(self, text: bytes) -> None:
+        self.printed.append(text)
 
     def joined(self, engine_id: EngineId, pid: Pid) -> bool:
         self.told.append(("joined", pid))

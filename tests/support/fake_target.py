@@ -6,14 +6,14 @@ Used by: the unit tests of the engines.  Implements: target.ops.Target.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gdbstub.arch.spec import ArchSpec
 from gdbstub.arch.x86_64 import x86_64
 from gdbstub.target.engine import Engine, Vote
 from gdbstub.target.events import ForkKind, ProcessExited, ThreadExited, TraceEvent, WatchKind
-from gdbstub.target.ops import LaunchSpec, ThreadAction, ThreadInfo
+from gdbstub.target.ops import HitRules, LaunchSpec, ThreadAction, ThreadInfo
 from gdbstub.vocab.errors import TargetError, TraceeGone
 from gdbstub.vocab.ids import Addr, EngineId, Pid, Signo, Tid
 
@@ -62,6 +62,8 @@ class FakeTarget:
         self.failures: dict[str, TargetError] = {}
         #: What ``launch`` starts next.
         self.next_pid = Pid(500)
+        #: How often a search gives others their turn.
+        self.search_parts = 0
         self._waiting = False
         self._busy = False
 
@@ -315,6 +317,15 @@ class FakeTarget:
             raise TargetError(errno.EIO, f"cannot read memory at {address:#x}")
         return bytes(memory[start : start + length])
 
+    def search_memory(
+        self, pid: Pid, address: Addr, length: int, pattern: bytes
+    ) -> Generator[None, None, Addr | None]:
+        data = self.read_memory(pid, address, length)
+        for _ in range(self.search_parts):
+            yield
+        found = data.find(pattern)
+        return None if found < 0 else Addr(address + found)
+
     def write_memory(self, pid: Pid, address: Addr, data: bytes) -> None:
         memory = self._process(pid).memory
         start = address - BASE
@@ -322,8 +333,17 @@ class FakeTarget:
             raise TargetError(errno.EIO, f"cannot write memory at {address:#x}")
         memory[start : start + len(data)] = data
 
-    def insert_breakpoint(self, engine_id: EngineId, pid: Pid, address: Addr, length: int, *, hardware: bool) -> None:
-        self._did("insert_breakpoint", pid, address, length, hardware)
+    def insert_breakpoint(
+        self,
+        engine_id: EngineId,
+        pid: Pid,
+        address: Addr,
+        length: int,
+        *,
+        hardware: bool,
+        rules: HitRules | None = None,
+    ) -> None:
+        self._did("insert_breakpoint", pid, address, length, hardware, *(() if rules is None else (rules,)))
         if not hardware:
             self.claims.add((engine_id, pid, address))
 
@@ -378,6 +398,9 @@ class FakeTarget:
 
     def has_site(self, pid: Pid, address: Addr, engine_id: EngineId) -> bool:
         return (engine_id, pid, address) in self.claims
+
+    def clone_events(self, engine_id: EngineId, tids: frozenset[Tid]) -> None:
+        self._did("clone_events", tids)
 
     def fork_events(self, engine_id: EngineId, kinds: frozenset[ForkKind]) -> None:
         self._did("fork_events", kinds)

@@ -25,6 +25,12 @@ class Features:
     vfork_events: bool = False
     exec_events: bool = False
     no_resumed: bool = False
+    #: Writes a program's arguments as one line, as for a shell.
+    single_argument: bool = False
+    #: Takes several data addresses in one stop reply.
+    several_watches: bool = False
+    thread_events: bool = False
+    thread_options: bool = False
 
 
 _FROM_CLIENT = {
@@ -36,6 +42,10 @@ _FROM_CLIENT = {
     b"vfork-events+": "vfork_events",
     b"exec-events+": "exec_events",
     b"no-resumed+": "no_resumed",
+    b"single-inf-arg+": "single_argument",
+    b"multi-wp-addr+": "several_watches",
+    b"QThreadEvents+": "thread_events",
+    b"QThreadOptions+": "thread_options",
 }
 
 #: What we offer always.
@@ -63,6 +73,9 @@ _OFFERED = (
     "qXfer:osdata:read+",
     "binary-upload+",
     "vContSupported+",
+    "QAllow+",
+    "ConditionalBreakpoints+",
+    "BreakpointCommands+",
     "swbreak+",
     "hwbreak+",
 )
@@ -75,6 +88,9 @@ _ANSWERED = (
     ("vfork_events", "vfork-events+"),
     ("exec_events", "exec-events+"),
     ("no_resumed", "no-resumed+"),
+    ("single_argument", "single-inf-arg+"),
+    ("thread_events", "QThreadEvents+"),
+    ("thread_options", "QThreadOptions=3"),
 )
 
 

@@ -34,6 +34,9 @@ class Host(Protocol):
     def say(self, text: str) -> None:
         """Print one of the messages that tools parse."""
 
+    def print(self, text: bytes) -> None:
+        """Print what a breakpoint's commands print: on the server's stdout."""
+
     def joined(self, engine_id: EngineId, pid: Pid) -> bool:
         """Hand an inferior to a client that has just come; tell whether it stands still."""
 

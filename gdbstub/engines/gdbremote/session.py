@@ -24,20 +24,23 @@ Non-stop.  Each thread's stop is a notification of its own; nothing else stands.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from enum import Enum
+from time import perf_counter_ns
 
 from gdbstub.engines.gdbremote import handlers
 from gdbstub.engines.gdbremote.dispatch import handler_of
 from gdbstub.engines.gdbremote.features import PACKET_SIZE, Features
 from gdbstub.engines.gdbremote.host import Host, SessionDefaults
-from gdbstub.engines.gdbremote.stops import exit_reply, stop_reply
+from gdbstub.engines.gdbremote.stops import exit_reply, stop_reply, thread_exit_reply
 from gdbstub.rsp import registry
+from gdbstub.rsp.commands.threadevents import OPTION_CLONE, OPTION_EXIT
 from gdbstub.rsp.framing import BadPacket, Framer, Signal, frame, frame_notification, run_length
 from gdbstub.rsp.replies import EMPTY, LATER, OK, Reply, error_reply
 from gdbstub.target.engine import Vote
 from gdbstub.target.events import (
+    Cloned,
     Execed,
     Forked,
     ForkKind,
@@ -64,6 +67,8 @@ handlers.load()
 
 #: Replies from this size on are kept encoded in case the next one is the same, bytes.
 _WORTH_KEEPING = 512
+#: How long to work on one reply before others get their turn, nanoseconds.
+_SLICE = 1_000_000
 
 
 class Awaiting(Enum):
@@ -105,6 +110,13 @@ class Session:
         self.pass_signals: frozenset[Signo] = frozenset()
         #: Linux signals that a detach may deliver; None: all.
         self.program_signals: frozenset[Signo] | None = None
+        #: Every thread's beginning and end are reported (``QThreadEvents``).
+        self.thread_events = False
+        #: ``OPTION_...`` bits of the threads that have any (``QThreadOptions``).
+        self.thread_options: dict[Tid, int] = {}
+        #: Packets that are refused (``QAllow``), by name.
+        self.denied: frozenset[bytes] = frozenset()
+        self.may_stop = True
         #: Caught syscalls by process: None is none, an empty set is all.
         self.catches_by_pid: dict[Pid, frozenset[int]] = {}
         #: The thread that ``g``, ``m`` and their like mean; 0: whichever is current.
@@ -135,6 +147,8 @@ class Session:
         self._kept_payload = self._kept_packet = b""
         self._notifications: deque[bytes] = deque()
         self._postponed: list[bytes] = []
+        #: A reply that takes long: the generator returns it.
+        self._job: Generator[None, None, bytes] | None = None
         self._notifying = False
         self._last_program: tuple[str, ...] = ()
         #: Called with each payload, for the recorder: ``<`` from the client, ``>`` to it.
@@ -174,7 +188,7 @@ class Session:
     def _packet(self, payload: bytes) -> None:
         if self.watch is not None:
             self.watch("<", payload)
-        if self.restarting:
+        if self.restarting or self._job is not None:
             # ``R`` has no reply: what the client asks next is about the new program.
             self._postponed.append(payload)
             return
@@ -192,6 +206,8 @@ class Session:
             self.send(EMPTY)
             return
         try:
+            if row.name in self.denied:
+                raise TargetError(1, f"QAllow forbids {row.name.decode()}")
             reply = handler(self, row.parse(args))
         except StubError as failure:
             reply = error_reply(failure, texts=self.features.error_texts)
@@ -203,6 +219,42 @@ class Session:
     def end_acks(self) -> None:
         """Stop acknowledging, after the reply that is under way."""
         self._acks_end = True
+
+    def begin(self, job: Generator[None, None, bytes]) -> Reply:
+        """Work on a reply that may take long, in slices: the first one now, the others by ``work_on``."""
+        try:
+            self._advance(job)
+        except StopIteration as end:
+            reply: bytes = end.value
+            return reply
+        self._job = job
+        return LATER
+
+    @staticmethod
+    def _advance(job: Generator[None, None, bytes]) -> None:
+        deadline = perf_counter_ns() + _SLICE
+        while perf_counter_ns() < deadline:
+            next(job)
+
+    @property
+    def at_work(self) -> bool:
+        """Tell whether a reply is being worked on: call ``work_on`` until it is not."""
+        return self._job is not None
+
+    def work_on(self) -> None:
+        """Do one slice of the work on a reply; packets that came meanwhile are served after it."""
+        if self._job is None:
+            return
+        try:
+            self._advance(self._job)
+            return
+        except StopIteration as end:
+            reply: bytes = end.value
+        except StubError as failure:
+            reply = error_reply(failure, texts=self.features.error_texts)
+        self._job = None
+        self.send(reply)
+        self._serve_postponed()
 
     def send(self, payload: bytes) -> None:
         """Send a reply."""
@@ -273,6 +325,10 @@ class Session:
         untold = {event.child for event in (self.chosen, *self.pending.values()) if isinstance(event, Forked)}
         return [pid for pid in pids if pid not in untold] if untold else pids
 
+    def untold_threads(self) -> set[Tid]:
+        """Return the threads whose beginning is still to be reported: they are not to be listed."""
+        return {event.child for event in (self.chosen, *self.pending.values()) if isinstance(event, Cloned)}
+
     def others_on(self, pid: Pid) -> bool:
         """Tell whether another client takes part in a process."""
         mine = (self.engine_id, self.host.keeper_id)
@@ -331,7 +387,8 @@ class Session:
         """Answer an event."""
         match event:
             case ThreadStarted():
-                return Vote.CONTINUE
+                if not self.thread_events:
+                    return Vote.CONTINUE
             case ThreadExited():
                 self._thread_exited(event)
                 return Vote.CONTINUE
@@ -348,7 +405,11 @@ class Session:
                     return Vote.STOP
             case Execed():
                 self.pending.clear()
+                self._forget_options(event.pid, event.former_tid)
                 if not self.features.exec_events:
+                    return Vote.CONTINUE
+            case Cloned():
+                if not self.thread_options.get(event.tid, 0) & OPTION_CLONE:
                     return Vote.CONTINUE
             case Forked() | VforkDone():
                 pass
@@ -415,7 +476,7 @@ class Session:
         self._send_stop(event, sig)
 
     def _send_stop(self, event: TraceEvent, sig: int | None = None) -> None:
-        if isinstance(event, ProcessExited):
+        if isinstance(event, ProcessExited | ThreadExited):
             self.general = Tid(0)
         else:
             if isinstance(event, SignalStop):
@@ -461,12 +522,21 @@ class Session:
         self._send_stop(Interrupted(pid, tid), GDB_SIGNAL_0)
 
     def _thread_exited(self, event: ThreadExited) -> None:
-        """Answer a client whose last resumed thread has gone while others are held."""
+        """Report a thread's end to a client that wishes it, or whose last resumed thread it was."""
         self.pending.pop(event.tid, None)
+        wished = self.thread_events or self.thread_options.get(event.tid, 0) & OPTION_EXIT
+        self.thread_options.pop(event.tid, None)
+        if wished and self.nonstop:
+            self.notify(thread_exit_reply(self, event))
+            return
         if self.awaiting is not Awaiting.STOP or self.chosen is not None or self.interrupted or self.nonstop:
             return
         if not any(self.target.threads(pid) for pid in self.pids()):
             # The rest is a leader that ended before: the process's exit is on its way.
+            return
+        if wished:
+            self.chosen = event
+            self.target.hold_all(self.engine_id)
             return
         if not self.target.any_resumed(self.engine_id):
             self.awaiting = Awaiting.NOTHING
@@ -475,6 +545,14 @@ class Session:
             else:
                 tid = self.thread()
                 self._send_stop(Interrupted(event.pid, tid), GDB_SIGNAL_0)
+
+    def _forget_options(self, pid: Pid, former: Tid) -> None:
+        """Forget the options of threads that exec has ended; the one that called it keeps its own."""
+        kept = self.thread_options.pop(former, 0)
+        alive = {each.tid for each in self.target.threads()}
+        self.thread_options = {tid: each for tid, each in self.thread_options.items() if tid in alive - {Tid(pid)}}
+        if kept:
+            self.thread_options[Tid(pid)] = kept
 
     def _process_exited(self, event: ProcessExited) -> None:
         for tid in [tid for tid, each in self.pending.items() if each.pid == event.pid]:
@@ -512,6 +590,9 @@ class Session:
         self.restarting = False
         self.awaiting = Awaiting.NOTHING
         self.chosen = None
+        self._serve_postponed()
+
+    def _serve_postponed(self) -> None:
         postponed, self._postponed = self._postponed, []
         for payload in postponed:
             self._packet(payload)
@@ -529,6 +610,8 @@ class Session:
 
     def interrupt(self) -> None:
         """Act on the interrupt byte or ``vCtrlC``."""
+        if not self.may_stop:
+            return
         if self.nonstop:
             for pid in self.pids():
                 for thread in self.target.threads(pid):
@@ -578,6 +661,8 @@ class Session:
 
     def stop_threads(self, tids: Iterable[Tid]) -> None:
         """Hold threads in non-stop; those that stand already are reported as if they had just stopped."""
+        if not self.may_stop:
+            raise TargetError(1, "QAllow forbids to stop threads")
         running: list[Tid] = []
         for tid in tids:
             if self.target.is_stopped(tid):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gdbstub.rsp.hexcodec import escape
 from gdbstub.target.events import (
+    Cloned,
     Execed,
     Forked,
     Interrupted,
@@ -17,6 +18,8 @@ from gdbstub.target.events import (
     SignalStop,
     SiteHit,
     SyscallStop,
+    ThreadExited,
+    ThreadStarted,
     TraceEvent,
     VforkDone,
     WatchHit,
@@ -54,7 +57,10 @@ def _reason(session: Session, event: TraceEvent) -> str:
         case SiteHit(hardware=True):
             return "hwbreak:;" if features.hwbreak else ""
         case WatchHit():
-            return f"{_WATCH_KEY[event.kind]}:{event.address:x};"
+            text = f"{_WATCH_KEY[event.kind]}:{event.address:x};"
+            if event.more and features.several_watches:
+                text += "".join(f"{_WATCH_KEY[kind]}:{address:x};" for kind, address in event.more)
+            return text
         case SyscallStop():
             return f"syscall_{'entry' if event.entry else 'return'}:{event.number:x};"
         case Execed():
@@ -63,6 +69,10 @@ def _reason(session: Session, event: TraceEvent) -> str:
             return f"{event.kind.value}:{thread_id(session, event.child, Tid(event.child))};"
         case VforkDone():
             return "vforkdone:;"
+        case Cloned():
+            return f"clone:{thread_id(session, event.pid, event.child)};"
+        case ThreadStarted():
+            return "create:;"
         case _:
             return ""
 
@@ -75,6 +85,11 @@ def exit_reply(session: Session, event: ProcessExited) -> bytes:
     return f"W{event.code:02x}{process}".encode()
 
 
+def thread_exit_reply(session: Session, event: ThreadExited) -> bytes:
+    """Make a ``w`` reply."""
+    return f"w{event.status:02x};{thread_id(session, event.pid, event.tid)}".encode()
+
+
 def stop_reply(session: Session, event: TraceEvent, sig: int | None = None) -> bytes:
     """Make the stop reply of an event.
 
@@ -85,6 +100,8 @@ def stop_reply(session: Session, event: TraceEvent, sig: int | None = None) -> b
     """
     if isinstance(event, ProcessExited):
         return exit_reply(session, event)
+    if isinstance(event, ThreadExited):
+        return thread_exit_reply(session, event)
     number = signal_of(event) if sig is None else sig
     disabled = session.disabled
     if "T" in disabled:
@@ -116,4 +133,4 @@ def console(text: str) -> bytes:
     return b"O" + text.encode("utf-8", "surrogateescape").hex().encode()
 
 
-__all__ = ["console", "escape", "exit_reply", "signal_of", "stop_reply", "thread_id"]
+__all__ = ["console", "escape", "exit_reply", "signal_of", "stop_reply", "thread_exit_reply", "thread_id"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from gdbstub.agent.verifier import verify
 from gdbstub.target.events import WatchKind
+from gdbstub.target.ops import HitRules
 from gdbstub.vocab.errors import TargetError
 from gdbstub.vocab.ids import Addr, Pid
 from tests.support.playbook import ME, PID, Playbook, process
@@ -44,8 +46,19 @@ def test_a_watchpoint_of_no_bytes_is_refused(kind: bytes) -> None:
     Playbook(process()).gets(b"Z" + kind + b",401000,0").sends(b"E.a watchpoint of no bytes").asks_nothing()
 
 
-def test_conditions_are_not_offered() -> None:
-    Playbook(process()).gets(b"Z0,401000,1;X1,00").sends(b"").asks_nothing()
+@pytest.mark.parametrize("kind", [b"0", b"1"])
+def test_conditions_and_commands_are_verified_and_handed_on(kind: bytes) -> None:
+    play = Playbook(process())
+    rules = HitRules((verify(b"\x22\x01\x27"),), (verify(b"\x27"),), play.host.print, True)
+    play.gets(b"Z" + kind + b",401000,1;X3,220127;cmds:1,X1,27").sends(b"OK")
+    play.asks(("insert_breakpoint", PID, X, 1, kind == b"1", rules))
+
+
+@pytest.mark.parametrize("where", [b"", b"cmds:0,"])
+def test_a_bad_expression_is_refused_before_anything_is_done(where: bytes) -> None:
+    play = Playbook(process())
+    play.gets(b"Z0,401000,1;" + where + b"X1,00").sends_like(rb"E\.agent expression: 0x00 is no opcode, at 0")
+    play.asks_nothing()
 
 
 def test_no_room_is_an_error_with_its_number() -> None:

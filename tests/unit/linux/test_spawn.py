@@ -21,10 +21,11 @@ from gdbstub.linux.constants import (
     PTRACE_O_TRACEEXEC,
     WALL,
 )
-from gdbstub.linux.spawn import Spawned, command_of, escape_for_shell
+from gdbstub.linux.spawn import Spawned, command_of
 from gdbstub.target.ops import LaunchSpec
 from gdbstub.vocab.errors import TargetError
 from gdbstub.vocab.ids import NO_SIGNAL, Signo, Tid
+from gdbstub.vocab.shellwords import escape_for_shell
 
 SHELLS = ["/bin/sh", "/bin/bash", "/bin/dash", "/usr/bin/zsh", "/bin/csh", "/usr/bin/fish"]
 

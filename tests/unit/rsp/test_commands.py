@@ -15,6 +15,7 @@ from gdbstub.rsp.commands import (
     threads,
     xfer,
 )
+from gdbstub.rsp.commands.breakpoints import InsertPoint, RemovePoint
 from gdbstub.rsp.commands.resume import Action
 from gdbstub.vocab.errors import PacketError, Unsupported
 from gdbstub.vocab.ids import ALL, Addr, Pid, ThreadSpec
@@ -154,10 +155,41 @@ def test_what_is_refused(payload: bytes) -> None:
         parsed(payload)
 
 
-@pytest.mark.parametrize("payload", [b"Z0,401000,1;X1,00", b"Z0,401000,1;cmds:0,X1,00", b"z0,401000,1;X1,00"])
-def test_conditions_at_the_target_are_declined(payload: bytes) -> None:
+@pytest.mark.parametrize(
+    ("payload", "conditions", "commands", "persistent"),
+    [
+        (b"Z0,401000,1;", (), (), False),
+        (b"Z0,401000,1;X1,00", (b"\0",), (), False),
+        (b"Z1,401000,1;X2,2201X1,27", (b"\x22\x01", b"\x27"), (), False),
+        (b"Z0,401000,1;X1,27;X1,28", (b"\x27", b"\x28"), (), False),
+        (b"Z0,401000,1;cmds:0,X1,00", (), (b"\0",), False),
+        (b"Z0,401000,1;X1,27;cmds:1,X1,00X1,01;", (b"\x27",), (b"\0", b"\1"), True),
+    ],
+)
+def test_conditions_and_commands(
+    payload: bytes, conditions: tuple[bytes, ...], commands: tuple[bytes, ...], persistent: bool
+) -> None:
+    command = parsed(payload)
+    assert isinstance(command, InsertPoint)
+    assert (command.conditions, command.commands, command.persistent) == (conditions, commands, persistent)
+
+
+def test_conditions_of_a_removal_are_ignored() -> None:
+    assert parsed(b"z0,401000,1;X1,00") == RemovePoint(0, Addr(0x401000), 1)
+
+
+def test_conditions_of_watchpoints_are_declined() -> None:
     with pytest.raises(Unsupported):
-        parsed(payload)
+        parsed(b"Z2,401000,1;X1,00")
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [b";X", b";X2,00", b";X1,0", b";X1,zz", b";X1,00junk", b";cmds:", b";cmds:1,X1", b";Xffffffff,00", b";what"],
+)
+def test_lists_of_expressions_are_whole(rest: bytes) -> None:
+    with pytest.raises(PacketError):
+        parsed(b"Z0,401000,1" + rest)
 
 
 @pytest.mark.parametrize("letters", [b"\x00", b"\xff", b"\xb2", b"\n"])

@@ -72,7 +72,7 @@ def test_names_with_arguments(payload: bytes, match: tuple[bytes, bytes] | None)
 @pytest.mark.parametrize(
     "payload",
     [
-        b"qCRC:0,10",
+        b"qCR:0,10",
         b"qCX",
         b"qc",
         b"qSupport",

@@ -12,6 +12,7 @@ from gdbstub.engines.gdbremote.dispatch import handles
 from gdbstub.rsp.commands.breakpoints import InsertPoint, RemovePoint
 from gdbstub.rsp.replies import OK, Reply
 from gdbstub.target.events import WatchKind
+from gdbstub.target.ops import HitRules
 from gdbstub.vocab.errors import TargetError, Unsupported
 
 if TYPE_CHECKING:
@@ -28,6 +29,18 @@ def _check(cmd: InsertPoint | RemovePoint) -> None:
         raise TargetError(errno.EINVAL, "a watchpoint of no bytes")
 
 
+def _rules(session: Session, cmd: InsertPoint) -> HitRules:
+    # Imported on first use: most sessions have no condition.
+    from gdbstub.agent.verifier import verify
+
+    return HitRules(
+        tuple(verify(code) for code in cmd.conditions),
+        tuple(verify(code) for code in cmd.commands),
+        session.host.print,
+        cmd.persistent,
+    )
+
+
 @handles(InsertPoint)
 def insert_point(session: Session, cmd: InsertPoint) -> Reply:
     """Set a breakpoint or watchpoint of this client's."""
@@ -35,7 +48,10 @@ def insert_point(session: Session, cmd: InsertPoint) -> Reply:
     pid = session.process()
     if cmd.type in (_SOFTWARE, _HARDWARE):
         hardware = cmd.type == _HARDWARE
-        session.target.insert_breakpoint(session.engine_id, pid, cmd.address, cmd.length, hardware=hardware)
+        rules = _rules(session, cmd) if cmd.conditions or cmd.commands else None
+        session.target.insert_breakpoint(
+            session.engine_id, pid, cmd.address, cmd.length, hardware=hardware, rules=rules
+        )
     else:
         session.target.insert_watchpoint(session.engine_id, pid, cmd.address, cmd.length, _WATCH[cmd.type])
     return OK

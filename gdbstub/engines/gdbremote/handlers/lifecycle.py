@@ -129,6 +129,8 @@ def run(session: Session, cmd: Run) -> Reply:
         argv = [last[0], *cmd.arguments] if cmd.arguments else list(last)
     else:
         raise TargetError(errno.EINVAL, "no program given: set remote exec-file FILE")
+    if cmd.program or cmd.arguments:
+        session.launch_spec.raw_arguments = session.features.single_argument
     return start(session, argv)
 
 

@@ -149,6 +149,9 @@ def _resume_nonstop(session: Session, actions: tuple[Action, ...]) -> Reply:
                 if not session.target.is_stopped(action.tid) or not _held(session, action.tid):
                     hold.append(action.tid)
                 continue
+            if not _held(session, action.tid):
+                # SPEC(vCont): it runs already; a step that is under way stays one.
+                continue
             sig = plan.signals.get(action.tid, NO_SIGNAL)
             if sig or action.tid in session.signalled:
                 session.target.decide_signal(session.engine_id, action.tid, sig)

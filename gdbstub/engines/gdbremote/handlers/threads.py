@@ -88,7 +88,12 @@ def first_threads(session: Session, cmd: FirstThreads) -> Reply:
     if "qfThreadInfo" in session.disabled:
         return EMPTY
     mine = set(session.pids())
-    names = [thread_id(session, each.pid, each.tid) for each in session.target.threads() if each.pid in mine]
+    untold = session.untold_threads()
+    names = [
+        thread_id(session, each.pid, each.tid)
+        for each in session.target.threads()
+        if each.pid in mine and each.tid not in untold
+    ]
     if not names:
         return b"l"
     fit = max(1, (session.packet_size - 8) // 20)

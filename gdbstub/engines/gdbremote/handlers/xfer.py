@@ -66,9 +66,10 @@ def read_threads(session: Session, cmd: ReadThreads) -> Reply:
 
 def _threads_xml(session: Session) -> bytes:
     mine = set(session.pids())
+    untold = session.untold_threads()
     lines = ['<?xml version="1.0"?>\n<threads>\n']
     for each in session.target.threads():
-        if each.pid not in mine:
+        if each.pid not in mine or each.tid in untold:
             continue
         attributes = f'id="{thread_id(session, each.pid, each.tid)}"'
         try:

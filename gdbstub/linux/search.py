@@ -1,0 +1,92 @@
+"""Looking for bytes in a process's memory.
+
+Layer: linux.  Used by: tracer.
+
+The work is cut into parts: the generator yields after each, so that whoever drives it can serve others in between.
+Addresses where nothing is mapped are jumped over, and a match never spans such a hole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Final
+
+from gdbstub.linux.procfs import Mapping
+from gdbstub.vocab.errors import TargetError
+from gdbstub.vocab.ids import Addr
+
+#: Read at once, bytes.
+_PART: Final = 1 << 18
+_PAGE: Final = 1 << 12
+
+Reader = Callable[[Addr, int], bytes]
+
+
+class _Holes:
+    """Finds the way over memory that cannot be read."""
+
+    def __init__(self, mappings: Callable[[], Sequence[Mapping]]) -> None:
+        self._mappings = mappings
+        self._last = -1
+
+    def next_readable(self, at: int) -> int | None:
+        """Return where to try again after ``at`` could not be read; None: there is nothing above it."""
+        for mapping in self._mappings():
+            if mapping.start > at:
+                return mapping.start
+            if mapping.end <= at:
+                continue
+            # A page that cannot be read may be a single one; two in a row are a device, or past the end of a file.
+            page = at - at % _PAGE + _PAGE
+            again, self._last = self._last == at, page
+            if not again and page < mapping.end:
+                return page
+            at = mapping.end
+        return None
+
+
+def search(
+    read: Reader, mappings: Callable[[], Sequence[Mapping]], start: Addr, length: int, pattern: bytes
+) -> Generator[None, None, Addr | None]:
+    """Find the first place of ``pattern`` in ``[start, start + length)``; None where there is none.
+
+    Args:
+        read: Reads up to so many bytes; raises where not even the first is readable.
+        mappings: What is mapped now, lowest first.
+        start: Where to begin.
+        length: How far to look, bytes.
+        pattern: What to look for.
+
+    Raises:
+        TargetError: None of the memory can be read.
+    """
+    at, end = int(start), start + length
+    keep = max(0, len(pattern) - 1)
+    holes = _Holes(mappings)
+    tail = b""
+    seen = False
+    failure: TargetError | None = None
+    while at < end:
+        try:
+            data = read(Addr(at), min(_PART, end - at))
+        except TargetError as refusal:
+            failure = failure or refusal
+            data = b""
+        if not data:
+            after = holes.next_readable(at)
+            if after is None:
+                break
+            at, tail = after, b""
+            yield
+            continue
+        seen = True
+        joined = tail + data
+        found = joined.find(pattern)
+        if found >= 0:
+            return Addr(at - len(tail) + found)
+        at += len(data)
+        tail = joined[-keep:] if keep else b""
+        yield
+    if not seen and failure is not None:
+        raise failure
+    return None

@@ -1,0 +1,75 @@
+"""Sums, searches, permissions and the program's arguments."""
+
+from __future__ import annotations
+
+from gdbstub.target.engine import Vote
+from gdbstub.target.events import WatchHit, WatchKind
+from gdbstub.vocab.ids import Addr
+from tests.support.playbook import PID, T1, Playbook, process
+
+
+def play_with(data: bytes) -> Playbook:
+    play = Playbook(process())
+    play.target.processes[PID].memory[:] = data
+    return play
+
+
+def test_a_checksum() -> None:
+    play = play_with(b"123456789")
+    play.gets(b"qCRC:400000,9").sends(b"C376e6e7")
+    play.gets(b"qCRC:400000,a").sends_like(rb"E\..*")
+    play.gets(b"qCRC:400000").sends_like(rb"E\..*")
+
+
+def test_a_search() -> None:
+    play = play_with(b"..a;}b..")
+    play.gets(b"qSearch:memory:400000;8;a;}]b").sends(b"1,400002")
+    play.gets(b"qSearch:memory:400000;8;c").sends(b"0")
+    play.gets(b"qSearch:memory:500000;8;c").sends_like(rb"E\..*")
+    play.gets(b"qSearch:memory:400000;8").sends_like(rb"E\..*")
+
+
+def test_packets_wait_while_a_reply_is_worked_on() -> None:
+    play = play_with(b"haystack")
+    play.target.search_parts = 1_000_000
+    play.gets(b"qSearch:memory:400000;8;s").gets(b"qC").sends()
+    assert play.session.at_work
+    play.target.search_parts = 0
+    while play.session.at_work:
+        play.session.work_on()
+    play.gets(b"vCont?").sends(b"1,400003", b"QCp64.64", b"vCont;c;C;s;S;t;r")
+
+
+def test_what_fails_late_is_an_error_too() -> None:
+    play = play_with(bytes(1 << 19))
+    play.gets(b"qCRC:400000,80001")
+    while play.session.at_work:
+        play.session.work_on()
+    play.gets(b"vCont?").sends(b"E.cannot read memory at 0x480000", b"vCont;c;C;s;S;t;r")
+
+
+def test_the_program_and_its_arguments() -> None:
+    play = Playbook(program=["/bin/a", "b c", ""])
+    play.gets(b"qExecAndArgs").sends(b"S;%s;%s;" % (b"/bin/a".hex().encode(), rb"b\ c ''".hex().encode()))
+    Playbook().gets(b"qExecAndArgs").sends(b"U")
+
+
+def test_permissions() -> None:
+    play = play_with(bytes(8))
+    play.gets(b"QAllow:WriteMem:0;InsertBreak:0;Unheard:0").sends(b"OK")
+    play.gets(b"M400000,1:ff").sends(b"E.QAllow forbids M")
+    play.gets(b"Z0,400000,1").sends(b"E.QAllow forbids Z")
+    play.gets(b"z0,400000,1").sends(b"OK")
+    play.gets(b"QAllow:WriteMem:1").sends(b"OK")
+    play.gets(b"M400000,1:ff").sends(b"OK")
+    play.gets(b"QAllow:WriteMem").sends_like(rb"E\..*")
+    play.gets(b"QAllow:Stop:0").sends(b"OK")
+    play.gets(b"vCtrlC").sends(b"E.QAllow forbids vCtrlC")
+    play.running().gets_bytes(b"\x03").sends().asks()
+
+
+def test_several_addresses_go_to_a_client_that_takes_them() -> None:
+    event = WatchHit(PID, T1, Addr(0x10), WatchKind.WRITE, ((WatchKind.ACCESS, Addr(0x20)),))
+    for supported, head in ((b"multi-wp-addr+", rb"T05watch:10;awatch:20;"), (b"", rb"T05watch:10;0")):
+        play = Playbook(process(), supported=supported).running()
+        play.event(event, Vote.STOP).sends_like(head + rb".*")
