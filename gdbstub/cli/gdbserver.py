@@ -10,6 +10,7 @@ one can be meant.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from gdbstub.cli import usage
@@ -198,6 +199,12 @@ def _read_options(draft: _Draft, argv: Sequence[str]) -> Sequence[str]:
     return argv[at:]
 
 
+def _in_this_directory(program: str) -> str:
+    """Name a program by its path where it lies in the working directory; else PATH is searched for it."""
+    here = Path(program)
+    return str(here.absolute()) if program and "/" not in program and here.is_file() else program
+
+
 def _parse_pid(word: str) -> int:
     digits, base = (word[2:], 16) if word[:2] in ("0x", "0X") else (word, 10)
     if digits.isascii() and digits.isalnum():
@@ -215,6 +222,10 @@ def _finish(draft: _Draft, words: Sequence[str]) -> Config:
     if not words:
         raise _misuse("COMM is missing: where to listen")
     fields["comm"] = words[0]
+    if words[1:2] == ["--attach"]:
+        # Where gdbserver's users wrote it before it became an option.
+        draft.attach = True
+        words = [words[0], *words[2:]]
     if draft.attach:
         if len(words) != 2:
             raise _misuse(f"--attach wants COMM and one PID, not {len(words)} words")
@@ -222,7 +233,7 @@ def _finish(draft: _Draft, words: Sequence[str]) -> Config:
     elif len(words) == 1 and not fields.get("multi"):
         raise _misuse("PROG is missing: what to run (or --attach, or --multi)")
     else:
-        fields["program"] = list(words[1:])
+        fields["program"] = [*map(_in_this_directory, words[1:2]), *words[2:]]
     return Config(**fields)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -229,3 +230,20 @@ def test_no_command_line_raises(argv: list[str]) -> None:
     if isinstance(found, Outcome):
         assert found.stdout or found.stderr
         assert not (found.stdout and found.stderr)
+
+
+def test_attach_may_stand_behind_the_address() -> None:
+    config = parse([":0", "--attach", "42"])
+    assert isinstance(config, Config)
+    assert (config.comm, config.attach_pid, config.program) == (":0", 42, [])
+
+
+def test_a_program_in_the_working_directory_is_named_by_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "prog").touch()
+    monkeypatch.chdir(tmp_path)
+    here, elsewhere = parse([":0", "prog", "a"]), parse([":0", "ls", "a"])
+    assert isinstance(here, Config) and isinstance(elsewhere, Config)
+    assert here.program == [str(tmp_path / "prog"), "a"]
+    assert elsewhere.program == ["ls", "a"]
