@@ -5,13 +5,11 @@ Layer: linux.  Source: include/uapi/linux/{ptrace,elf,wait}.h, arch/x86/include/
 
 from __future__ import annotations
 
-PTRACE_TRACEME = 0
 PTRACE_PEEKDATA = 2
 PTRACE_PEEKUSER = 3
 PTRACE_POKEDATA = 5
 PTRACE_POKEUSER = 6
 PTRACE_CONT = 7
-PTRACE_KILL = 8
 PTRACE_SINGLESTEP = 9
 PTRACE_GETREGS = 12
 PTRACE_SETREGS = 13
@@ -68,7 +66,6 @@ SI_KERNEL = 0x80
 SI_TKILL = -6
 TRAP_BRKPT = 1
 TRAP_TRACE = 2
-TRAP_BRANCH = 3
 TRAP_HWBKPT = 4
 
 #: The marker PTRACE_O_TRACESYSGOOD sets in the signal of a syscall-stop.

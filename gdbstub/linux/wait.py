@@ -16,7 +16,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from gdbstub.linux.constants import PTRACE_EVENT_STOP, SYSGOOD, WALL
-from gdbstub.vocab.ids import Signo, Tid
+from gdbstub.vocab.ids import Tid
 
 _FLAGS = os.WNOHANG | WALL
 _waitpid = os.waitpid
@@ -76,8 +76,3 @@ def reap() -> tuple[Tid, int] | None:
     except ChildProcessError:
         return None
     return (Tid(tid), raw) if tid else None
-
-
-def signal_of(kind_detail: int) -> Signo:
-    """Type the signal number in a status's detail."""
-    return Signo(kind_detail)

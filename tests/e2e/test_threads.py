@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
-
 from tests.support import proc
 from tests.support.debuggers.gdb_session import GdbSession, StartGdb, Thread
+from tests.support.offers import not_offered
 from tests.support.stub import Stub, launch
 from tests.support.tracees import TraceeBuilder
 
@@ -99,7 +98,7 @@ def test_thread_local_variables_are_each_threads_own(build: TraceeBuilder, gdb: 
     with stopped_team(build, gdb) as (_, session):
         threads = session.threads()
         if session.packet(f"qGetTLSAddr:p{threads[0].pid:x}.{threads[0].tid:x},0,0") == "":
-            pytest.skip("[not-offered] the server does not answer qGetTLSAddr")
+            not_offered("qGetTLSAddr")
         values = []
         for thread in threads:
             session.backtrace(thread.tid)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.dialogue import at_entry, at_ready, expect_exit, finish, order
 from tests.support.gdb_signals import GdbSignal
+from tests.support.offers import not_offered
 from tests.support.rsp_client import DEFAULT_FEATURES
 from tests.support.tracees import TraceeBuilder
 
@@ -303,7 +304,7 @@ def test_a_range_step_ends_outside_the_range(build: TraceeBuilder) -> None:
         stop = order(stub, client, "g")
         client.remove(0, at)
         if "r" not in client.ask("vCont?").split(";"):
-            pytest.skip("[unsupported] the server does not offer vCont;r")
+            not_offered("vCont;r")
         client.send(f"vCont;r{at:x},{at + 4:x}:{client.thread_id(stop.tid)}")
         stop = client.expect_stop()
         assert stop.is_signal(GdbSignal.TRAP)

@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.dialogue import at_entry, at_ready, finish, order, run_to_ready
 from tests.support.gdb_signals import GdbSignal
+from tests.support.offers import not_offered
 from tests.support.rsp_client import RspClient, StopReply
 from tests.support.stub import Stub
 from tests.support.tracees import TraceeBuilder
@@ -128,7 +129,7 @@ def test_g47_reads_are_seen_by_read_and_access_watchpoints(build: TraceeBuilder,
     program = build("watch")
     with at_ready(program) as (stub, client):
         if client.ask(f"Z{kind},{program.address('first'):x},8") == "":
-            pytest.skip(f"[unsupported] the server does not offer Z{kind}")
+            not_offered(f"Z{kind}")
         check_hit(order(stub, client, "r"), tag, program.address("first"))
 
 

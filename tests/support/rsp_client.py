@@ -15,9 +15,8 @@ import time
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
-import pytest
-
 from tests.support.gdb_signals import GdbSignal
+from tests.support.offers import not_offered
 
 DEFAULT_FEATURES = "multiprocess+;swbreak+;hwbreak+;vContSupported+;xmlRegisters=i386"
 _STOP_REASONS = ("watch", "rwatch", "awatch")
@@ -247,9 +246,9 @@ class RspClient:
             self.no_ack = True
 
     def require(self, feature: str) -> None:
-        """Skip the test, loudly, where the server does not offer a feature."""
+        """End the test where the server does not offer a feature."""
         if self.features.get(feature, "-") == "-":
-            pytest.skip(f"[unsupported] the server does not offer {feature}")
+            not_offered(feature)
 
     def ok(self, body: str | bytes) -> None:
         """Send one packet that must be answered ``OK``."""
