@@ -8,59 +8,32 @@ here waits.  What takes time leaves ``awaiting`` set: the client then believes
 that the target runs (or starts, or dies), and the reply comes by the event
 route.
 
-All-stop.  The first event that concerns this engine while it awaits a stop is
-``chosen``; everything is held, and when all threads stand (``on_quiet``) the
-stop reply is sent.  Events of other threads that come meanwhile are kept in
-``pending`` and reported at the next resume, without letting anything run, if
-they are still true then: a breakpoint may be gone, a thread may have been moved.
-
-A Ctrl-C that arrives while the target runs holds everything and is reported as
-SIGINT, before any pending event, so that it is never lost; one that crosses a
-stop reply is queued for the next resume.
-
-Non-stop.  Each thread's stop is a notification of its own; nothing else stands.
+What the client waits for and is still to be told is kept apart (``reports``).
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
-from enum import Enum
 from time import perf_counter_ns
 
 from gdbstub.engines.gdbremote import handlers
 from gdbstub.engines.gdbremote.dispatch import handler_of
 from gdbstub.engines.gdbremote.features import PACKET_SIZE, Features
 from gdbstub.engines.gdbremote.host import Host, SessionDefaults
-from gdbstub.engines.gdbremote.stops import exit_reply, stop_reply, thread_exit_reply
+from gdbstub.engines.gdbremote.reports import Reports
 from gdbstub.rsp import registry
-from gdbstub.rsp.commands.threadevents import OPTION_CLONE, OPTION_EXIT
 from gdbstub.rsp.framing import BadPacket, Framer, Signal, frame, frame_notification, run_length
-from gdbstub.rsp.replies import EMPTY, LATER, OK, Reply, error_reply
+from gdbstub.rsp.replies import EMPTY, LATER, Reply, error_reply
 from gdbstub.target.engine import Vote
 from gdbstub.target.events import (
-    Cloned,
-    Execed,
-    Forked,
     ForkKind,
-    Interrupted,
-    Launched,
-    LaunchFailed,
-    ProcessExited,
-    SignalStop,
-    SiteHit,
-    StepDone,
-    ThreadExited,
-    ThreadStarted,
     TraceEvent,
-    VforkDone,
 )
 from gdbstub.target.files import HostFiles
 from gdbstub.target.ops import Target
-from gdbstub.vocab.errors import PacketError, StubError, TargetError
+from gdbstub.vocab.errors import StubError, TargetError
 from gdbstub.vocab.ids import ALL, EngineId, Pid, Signo, ThreadSpec, Tid
-from gdbstub.vocab.signals import GDB_SIGNAL_0, GDB_SIGNAL_INT, GDB_SIGNAL_TRAP
 
 handlers.load()
 
@@ -69,19 +42,6 @@ handlers.load()
 _WORTH_KEEPING = 512
 #: How long to work on one reply before others get their turn, nanoseconds.
 _SLICE = 1_000_000
-
-
-class Awaiting(Enum):
-    """What the client waits for."""
-
-    NOTHING = "nothing"
-    STOP = "a stop reply"
-    QUERY = "the reply to ?"
-    LAUNCH = "the reply to vRun"
-    ATTACH = "the reply to vAttach"
-    KILL = "the reply to vKill"
-    #: A Ctrl-C in non-stop: one thread is to stop with SIGINT.
-    INTERRUPT = "a Ctrl-C's stop"
 
 
 class Session:
@@ -123,33 +83,18 @@ class Session:
         self.general = Tid(0)
         #: What ``c`` and ``s`` mean.
         self.resuming = ThreadSpec(None, ALL)
-        self.awaiting = Awaiting.NOTHING
-        self.chosen: TraceEvent | None = None
-        self.pending: dict[Tid, TraceEvent] = {}
-        self.exits: deque[ProcessExited] = deque()
-        self.interrupted = False
-        #: Processes that are being killed at this client's wish.
-        self.killing: set[Pid] = set()
+        self.reports = Reports(self)
         #: What ``qsThreadInfo`` still has to give.
         self.thread_list: list[str] = []
         #: ``qXfer`` objects that are being read, by object and annex.
         self.snapshots: dict[str, bytes] = {}
-        #: Threads whose reported signal the client has not decided yet.
-        self.signalled: set[Tid] = set()
-        #: The process whose ``vAttach`` or ``vRun`` is awaited.
-        self.attaching = Pid(0)
-        self.starting = Pid(0)
-        #: The awaited start is ``R``'s, which has no reply.
-        self.restarting = False
         self._framer = Framer()
         self._out: list[bytes] = []
         self._last_reply = b""
         self._kept_payload = self._kept_packet = b""
-        self._notifications: deque[bytes] = deque()
         self._postponed: list[bytes] = []
         #: A reply that takes long: the generator returns it.
         self._job: Generator[None, None, bytes] | None = None
-        self._notifying = False
         self._last_program: tuple[str, ...] = ()
         #: Called with each payload, for the recorder: ``<`` from the client, ``>`` to it.
         self.watch: Callable[[str, bytes], None] | None = None
@@ -167,7 +112,7 @@ class Session:
                 if self.acks:
                     self._out.append(b"-")
             elif item is Signal.INTERRUPT:
-                self.interrupt()
+                self.reports.interrupt()
             elif item is Signal.NACK and self._last_reply and self.acks:
                 self._out.append(self._last_reply)
 
@@ -188,7 +133,7 @@ class Session:
     def _packet(self, payload: bytes) -> None:
         if self.watch is not None:
             self.watch("<", payload)
-        if self.restarting or self._job is not None:
+        if self.reports.restarting or self._job is not None:
             # ``R`` has no reply: what the client asks next is about the new program.
             self._postponed.append(payload)
             return
@@ -254,7 +199,7 @@ class Session:
             reply = error_reply(failure, texts=self.features.error_texts)
         self._job = None
         self.send(reply)
-        self._serve_postponed()
+        self.serve_postponed()
 
     def send(self, payload: bytes) -> None:
         """Send a reply."""
@@ -271,28 +216,17 @@ class Session:
         self._last_reply = packet
         self._out.append(packet)
 
-    def notify(self, payload: bytes) -> None:
-        """Send a stop notification, or queue it while the client has not acknowledged the last one."""
-        self._notifications.append(payload)
-        if not self._notifying:
-            self._notifying = True
-            if self.watch is not None:
-                self.watch(">", b"%Stop:" + payload)
-            self._out.append(frame_notification(b"Stop:" + payload))
+    def send_notification(self, payload: bytes) -> None:
+        """Send a notification, which nobody acknowledges."""
+        if self.watch is not None:
+            self.watch(">", b"%" + payload)
+        self._out.append(frame_notification(payload))
 
-    def next_notification(self) -> bytes:
-        """Answer ``vStopped``: the next stop that was not reported yet, or OK."""
-        if self._notifying and self._notifications:
-            self._notifications.popleft()
-        if self._notifications:
-            return self._notifications[0]
-        self._notifying = False
-        return OK
-
-    def requeue_notifications(self, payloads: Iterable[bytes]) -> None:
-        """Start the sequence of stops that answers ``?`` in non-stop; the first one is being sent as the reply."""
-        self._notifications = deque(payloads)
-        self._notifying = bool(self._notifications)
+    def serve_postponed(self) -> None:
+        """Serve the packets that came while there was no telling what they mean."""
+        postponed, self._postponed = self._postponed, []
+        for payload in postponed:
+            self._packet(payload)
 
     # ------------------------------------------------------------ processes and threads
 
@@ -322,12 +256,8 @@ class Session:
     def pids(self) -> list[Pid]:
         """Return the processes this client takes part in and has been told of."""
         pids = self.target.joined(self.engine_id)
-        untold = {event.child for event in (self.chosen, *self.pending.values()) if isinstance(event, Forked)}
+        untold = self.reports.untold_processes()
         return [pid for pid in pids if pid not in untold] if untold else pids
-
-    def untold_threads(self) -> set[Tid]:
-        """Return the threads whose beginning is still to be reported: they are not to be listed."""
-        return {event.child for event in (self.chosen, *self.pending.values()) if isinstance(event, Cloned)}
 
     def others_on(self, pid: Pid) -> bool:
         """Tell whether another client takes part in a process."""
@@ -385,308 +315,15 @@ class Session:
 
     def on_event(self, event: TraceEvent) -> Vote:
         """Answer an event."""
-        match event:
-            case ThreadStarted():
-                if not self.thread_events:
-                    return Vote.CONTINUE
-            case ThreadExited():
-                self._thread_exited(event)
-                return Vote.CONTINUE
-            case ProcessExited():
-                self._process_exited(event)
-                return Vote.CONTINUE
-            case LaunchFailed():
-                self._launch_failed(event)
-                return Vote.CONTINUE
-            case Launched():
-                self.host.created(event.pid, self.last_program[0] if self.last_program else "")
-                if self.nonstop:
-                    self._launched_nonstop(event)
-                    return Vote.STOP
-            case Execed():
-                self.pending.clear()
-                self._forget_options(event.pid, event.former_tid)
-                if not self.features.exec_events:
-                    return Vote.CONTINUE
-            case Cloned():
-                if not self.thread_options.get(event.tid, 0) & OPTION_CLONE:
-                    return Vote.CONTINUE
-            case Forked() | VforkDone():
-                pass
-            case Interrupted():
-                if self.awaiting is Awaiting.INTERRUPT:
-                    self.awaiting = Awaiting.NOTHING
-                    self.notify(stop_reply(self, event, GDB_SIGNAL_INT))
-                    return Vote.STOP
-            case _:
-                pass
-        if self.nonstop:
-            if isinstance(event, SignalStop):
-                self.signalled.add(event.tid)
-            self.host.note_stop(event.pid, event)
-            self.notify(stop_reply(self, event))
-            return Vote.STOP
-        resumed = (
-            self.awaiting is not Awaiting.STOP or self.target.vote_of(self.engine_id, event.tid) is not Vote.STOP
-        )
-        if self.chosen is None and self.awaiting is not Awaiting.NOTHING and resumed:
-            self.chosen = event
-            self.target.hold_all(self.engine_id)
-        else:
-            self.pending[event.tid] = event
-        return Vote.STOP
+        return self.reports.on_event(event)
 
     def on_quiet(self) -> None:
         """Report: everything stands."""
-        match self.awaiting:
-            case Awaiting.NOTHING | Awaiting.KILL | Awaiting.INTERRUPT:
-                return
-            case Awaiting.QUERY:
-                self._report_query()
-            case Awaiting.ATTACH:
-                self._report_attach()
-            case Awaiting.STOP | Awaiting.LAUNCH:
-                self._report()
-
-    def _report(self) -> None:
-        event, sig = self.chosen, None
-        if self.restarting and event is not None:
-            if not isinstance(event, ProcessExited):
-                self.general = event.tid
-                self.host.note_stop(event.pid, event)
-            self._restarted()
-            return
-        if self.interrupted and not isinstance(event, ProcessExited):
-            try:
-                tid = self.thread()
-            except TargetError:
-                # Only a leader that ended first is left: the process's end is on its way and is the answer.
-                return
-            # A start is told once, by whatever stop it is told.
-            if event is not None and not isinstance(event, Launched):
-                self.pending[event.tid] = event
-            self.interrupted = False
-            event = Interrupted(self.target.pid_of(tid), tid)
-            sig = GDB_SIGNAL_INT
-        if event is None:
-            return
-        self.interrupted = False
-        self.chosen = None
-        self.awaiting = Awaiting.NOTHING
-        self._send_stop(event, sig)
-
-    def _send_stop(self, event: TraceEvent, sig: int | None = None) -> None:
-        if isinstance(event, ProcessExited | ThreadExited):
-            self.general = Tid(0)
-        else:
-            if isinstance(event, SignalStop):
-                self.signalled.add(event.tid)
-            self.general = event.tid
-            self.resuming = ThreadSpec(None, event.tid)
-            if sig is None:
-                self.host.note_stop(event.pid, event)
-        self.send(stop_reply(self, event, sig))
-
-    def _report_query(self) -> None:
-        self.awaiting = Awaiting.NOTHING
-        chosen, self.chosen = self.chosen, None
-        self.interrupted = False
-        event: TraceEvent | None = chosen
-        if event is None:
-            for pid in self.pids():
-                event = self.host.last_stop(pid)
-                if event is not None and self.target.has_thread(event.tid):
-                    break
-                event = None
-        if event is not None:
-            self._send_stop(event)
-            return
-        try:
-            tid = self.thread()
-        except TargetError:
-            self.send(b"W00")
-            return
-        pid = self.target.pid_of(tid)
-        sig = GDB_SIGNAL_0 if self.target.is_attached(pid) else GDB_SIGNAL_TRAP
-        self._send_stop(Interrupted(pid, tid), sig)
-
-    def _report_attach(self) -> None:
-        pid = self.attaching
-        self.awaiting = Awaiting.NOTHING
-        chosen, self.chosen = self.chosen, None
-        if chosen is not None:
-            self._send_stop(chosen)
-            return
-        threads = self.target.threads(pid)
-        tid = next((each.tid for each in threads if each.tid == Tid(pid)), threads[0].tid if threads else Tid(pid))
-        self._send_stop(Interrupted(pid, tid), GDB_SIGNAL_0)
-
-    def _thread_exited(self, event: ThreadExited) -> None:
-        """Report a thread's end to a client that wishes it, or whose last resumed thread it was."""
-        self.pending.pop(event.tid, None)
-        wished = self.thread_events or self.thread_options.get(event.tid, 0) & OPTION_EXIT
-        self.thread_options.pop(event.tid, None)
-        if wished and self.nonstop:
-            self.notify(thread_exit_reply(self, event))
-            return
-        if self.awaiting is not Awaiting.STOP or self.chosen is not None or self.interrupted or self.nonstop:
-            return
-        if not any(self.target.threads(pid) for pid in self.pids()):
-            # The rest is a leader that ended before: the process's exit is on its way.
-            return
-        if wished:
-            self.chosen = event
-            self.target.hold_all(self.engine_id)
-            return
-        if not self.target.any_resumed(self.engine_id):
-            self.awaiting = Awaiting.NOTHING
-            if self.features.no_resumed:
-                self.send(b"N")
-            else:
-                tid = self.thread()
-                self._send_stop(Interrupted(event.pid, tid), GDB_SIGNAL_0)
-
-    def _forget_options(self, pid: Pid, former: Tid) -> None:
-        """Forget the options of threads that exec has ended; the one that called it keeps its own."""
-        kept = self.thread_options.pop(former, 0)
-        alive = {each.tid for each in self.target.threads()}
-        self.thread_options = {tid: each for tid, each in self.thread_options.items() if tid in alive - {Tid(pid)}}
-        if kept:
-            self.thread_options[Tid(pid)] = kept
-
-    def _process_exited(self, event: ProcessExited) -> None:
-        for tid in [tid for tid, each in self.pending.items() if each.pid == event.pid]:
-            del self.pending[tid]
-        self.catches_by_pid.pop(event.pid, None)
-        self.host.note_stop(event.pid, None)
-        if self.awaiting is Awaiting.KILL and event.pid in self.killing:
-            self.killing.discard(event.pid)
-            self.awaiting = Awaiting.NOTHING
-            self.send(OK)
-            return
-        if event.pid in self.killing:
-            self.killing.discard(event.pid)
-            return
-        if self.nonstop:
-            self.notify(exit_reply(self, event))
-            return
-        if self.awaiting in (Awaiting.STOP, Awaiting.LAUNCH, Awaiting.ATTACH, Awaiting.QUERY) and (
-            self.chosen is None or self.chosen.pid == event.pid
-        ):
-            self.awaiting = Awaiting.STOP
-            self.chosen = event
-            self.target.hold_all(self.engine_id)
-        else:
-            self.exits.append(event)
-
-    def _launch_failed(self, event: LaunchFailed) -> None:
-        if self.restarting:
-            self._restarted()
-        elif self.awaiting is Awaiting.LAUNCH:
-            self.awaiting = Awaiting.NOTHING
-            self.send(error_reply(TargetError(1, event.text), texts=self.features.error_texts))
-
-    def _restarted(self) -> None:
-        self.restarting = False
-        self.awaiting = Awaiting.NOTHING
-        self.chosen = None
-        self._serve_postponed()
-
-    def _serve_postponed(self) -> None:
-        postponed, self._postponed = self._postponed, []
-        for payload in postponed:
-            self._packet(payload)
-
-    def _launched_nonstop(self, event: Launched) -> None:
-        self.awaiting = Awaiting.NOTHING
-        self.host.note_stop(event.pid, event)
-        self.send(stop_reply(self, event))
+        self.reports.on_quiet()
 
     def on_lost(self, pid: Pid) -> None:
         """Learn that another client ended the tracing of a process: for this one it is gone."""
-        self._process_exited(ProcessExited(pid, Tid(pid), 0, None))
-
-    # ------------------------------------------------------------ stopping and resuming
-
-    def interrupt(self) -> None:
-        """Act on the interrupt byte or ``vCtrlC``."""
-        if not self.may_stop:
-            return
-        if self.nonstop:
-            for pid in self.pids():
-                for thread in self.target.threads(pid):
-                    if not self.target.is_stopped(thread.tid):
-                        self.awaiting = Awaiting.INTERRUPT
-                        self.target.hold(self.engine_id, [thread.tid])
-                        return
-            return
-        # SPEC(Interrupts): one that comes while the program stands is queued for the next resume.  It has
-        # crossed a stop reply, maybe that of a breakpoint whose condition the client finds false.
-        self.interrupted = True
-        if self.awaiting in (Awaiting.STOP, Awaiting.LAUNCH):
-            self.target.hold_all(self.engine_id)
-
-    def pending_for(self, tids: Sequence[Tid], votes: dict[Tid, Vote]) -> TraceEvent | None:
-        """Take the first pending event that is still true of a thread which is to run now."""
-        chosen: TraceEvent | None = None
-        wanted = set(tids)
-        for tid, event in list(self.pending.items()):
-            if tid not in wanted:
-                continue
-            if not self._still_true(event, votes.get(tid, Vote.CONTINUE)):
-                del self.pending[tid]
-            elif chosen is None:
-                chosen = self.pending.pop(tid)
-        return chosen
-
-    def _still_true(self, event: TraceEvent, vote: Vote) -> bool:
-        target = self.target
-        try:
-            match event:
-                case SiteHit(hardware=False):
-                    return (
-                        target.has_site(event.pid, event.address, self.engine_id)
-                        and target.pc(event.tid) == event.address
-                    )
-                case SiteHit():
-                    return target.pc(event.tid) == event.address
-                case StepDone():
-                    return vote is Vote.STEP
-                case Interrupted():
-                    return False
-                case _:
-                    return target.has_thread(event.tid)
-        except StubError:
-            return False
-
-    def stop_threads(self, tids: Iterable[Tid]) -> None:
-        """Hold threads in non-stop; those that stand already are reported as if they had just stopped."""
-        if not self.may_stop:
-            raise TargetError(1, "QAllow forbids to stop threads")
-        running: list[Tid] = []
-        for tid in tids:
-            if self.target.is_stopped(tid):
-                running_vote = self.target.vote_of(self.engine_id, tid)
-                self.target.hold(self.engine_id, [tid])
-                if running_vote is not Vote.STOP:
-                    self.notify(stop_reply(self, Interrupted(self.target.pid_of(tid), tid)))
-            else:
-                running.append(tid)
-        self.target.hold(self.engine_id, running)
-
-    def may_deliver(self, tid: Tid) -> bool:
-        """Tell whether a detach may deliver a thread's signal (``QProgramSignals``)."""
-        if self.program_signals is None:
-            return True
-        try:
-            sig = Signo(int.from_bytes(self.target.read_siginfo(tid)[:4], "little"))
-        except StubError:
-            return True
-        return sig in self.program_signals
-
-    def is_pending_signal(self, tid: Tid) -> bool:
-        """Tell whether a thread's signal has not been reported to the client yet."""
-        return isinstance(self.pending.get(tid), SignalStop)
+        self.reports.on_lost(pid)
 
     # ------------------------------------------------------------ starting and attaching
 
@@ -699,26 +336,8 @@ class Session:
         """The last command line that was run, or that the server was started with."""
         return self._last_program or tuple(self.launch_spec.argv)
 
-    def stop_waiting_for(self, pid: Pid) -> None:
-        """Expect nothing more of a process that this client leaves."""
-        if self.chosen is not None and self.chosen.pid == pid:
-            self.chosen = None
-        if self.awaiting is Awaiting.STOP and self.pids() == [pid]:
-            self.awaiting = Awaiting.NOTHING
-            self.interrupted = False
-
     # ------------------------------------------------------------ the end
 
     def close(self) -> None:
         """Give back what the connection holds; its votes are withdrawn by the server."""
         self.files.close_all()
-
-
-def require_stopped(session: Session) -> None:
-    """Refuse a packet that needs the target to stand still.
-
-    Raises:
-        PacketError: The client resumed it and has not been told of a stop.
-    """
-    if session.awaiting is not Awaiting.NOTHING:
-        raise PacketError("the target is running")

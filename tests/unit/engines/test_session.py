@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gdbstub.engines.gdbremote.session import Awaiting
+from gdbstub.engines.gdbremote.reports import Awaiting
 from gdbstub.target.events import SiteHit
 from gdbstub.vocab.errors import TargetError
 from gdbstub.vocab.ids import Addr
@@ -135,7 +135,7 @@ def test_any_arguments_get_one_reply(name: bytes, args: bytes, texts: bool) -> N
     play = Playbook(process(), supported=b"error-message+" if texts else b"").stopped()
     payload = (name + args).replace(b"#", b"").replace(b"$", b"")
     play.gets(payload)
-    if play.session.awaiting is Awaiting.NOTHING:
+    if play.session.reports.awaiting is Awaiting.NOTHING:
         play.sent()
 
 

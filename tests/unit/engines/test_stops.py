@@ -236,7 +236,7 @@ def test_an_exec_forgets_what_was_pending() -> None:
     play = Playbook(process(threads=2), supported=EVERYTHING).running()
     play.event(hit(T1)).event(usr1(T2)).forget()
     play.event(Execed(PID, T1, b"/bin/a", T2)).forget()
-    assert list(play.session.pending) == [T1]
+    assert list(play.session.reports.pending) == [T1]
 
 
 # The interrupt byte

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gdbstub.engines.gdbremote.dispatch import handles
+from gdbstub.engines.gdbremote.reports import Awaiting
 from gdbstub.engines.gdbremote.stops import exit_reply, stop_reply
 from gdbstub.rsp.commands.lifecycle import Attach, Detach, Kill, KillAll, Restart, Run, WhyStopped
 from gdbstub.rsp.replies import EMPTY, LATER, OK, Reply
@@ -27,17 +28,15 @@ if TYPE_CHECKING:
 @handles(WhyStopped)
 def why_stopped(session: Session, cmd: WhyStopped) -> Reply:
     """Stop everything and say why it stands."""
-    from gdbstub.engines.gdbremote.session import Awaiting
-
-    if session.awaiting is not Awaiting.NOTHING and not session.nonstop:
+    if session.reports.awaiting is not Awaiting.NOTHING and not session.nonstop:
         raise PacketError("the target is running")
-    if session.exits and not session.nonstop:
-        return exit_reply(session, session.exits.popleft())
+    if session.reports.exits and not session.nonstop:
+        return exit_reply(session, session.reports.exits.popleft())
     if not session.pids():
         return OK if session.nonstop else b"W00"
     if session.nonstop:
         return _all_stops(session)
-    session.awaiting = Awaiting.QUERY
+    session.reports.awaiting = Awaiting.QUERY
     session.target.hold_all(session.engine_id)
     return LATER
 
@@ -55,7 +54,7 @@ def _all_stops(session: Session) -> Reply:
                 else:
                     sig = GDB_SIGNAL_0 if session.target.is_attached(pid) else GDB_SIGNAL_TRAP
                     replies.append(stop_reply(session, Interrupted(pid, thread.tid), sig))
-    session.requeue_notifications(replies)
+    session.reports.requeue_notifications(replies)
     return replies[0] if replies else OK
 
 
@@ -74,15 +73,15 @@ def leave(session: Session, pid: Pid) -> None:
     """Leave one process; the last client to leave ends its tracing."""
     if pid not in session.pids():
         raise TargetError(errno.ESRCH, f"process {pid} is not yours")
-    for tid in list(session.signalled):
+    for tid in list(session.reports.signalled):
         if session.target.has_thread(tid) and session.target.pid_of(tid) == pid:
-            if not session.may_deliver(tid):
+            if not session.reports.may_deliver(tid):
                 session.target.decide_signal(session.engine_id, tid, NO_SIGNAL)
-            session.signalled.discard(tid)
-    for tid in [tid for tid, event in session.pending.items() if event.pid == pid]:
-        del session.pending[tid]
+            session.reports.signalled.discard(tid)
+    for tid in [tid for tid, event in session.reports.pending.items() if event.pid == pid]:
+        del session.reports.pending[tid]
     session.catches_by_pid.pop(pid, None)
-    session.stop_waiting_for(pid)
+    session.reports.stop_waiting_for(pid)
     if session.others_on(pid):
         session.target.detach(pid, session.engine_id)
     else:
@@ -99,7 +98,7 @@ def kill_all(session: Session, cmd: KillAll) -> Reply:
     """Kill everything this client debugs; without extended mode the server ends too."""
     session.host.say("Killing all inferiors")
     for pid in session.pids():
-        session.killing.add(pid)
+        session.reports.killing.add(pid)
         session.target.kill(pid)
     if session.host.ends_with_k() or not session.extended:
         session.host.end("k")
@@ -109,12 +108,10 @@ def kill_all(session: Session, cmd: KillAll) -> Reply:
 @handles(Kill)
 def kill(session: Session, cmd: Kill) -> Reply:
     """Kill one process and answer when it is dead."""
-    from gdbstub.engines.gdbremote.session import Awaiting
-
     if cmd.pid not in session.pids():
         raise TargetError(errno.ESRCH, f"process {cmd.pid} is not yours")
-    session.killing.add(cmd.pid)
-    session.awaiting = Awaiting.KILL
+    session.reports.killing.add(cmd.pid)
+    session.reports.awaiting = Awaiting.KILL
     session.target.kill(cmd.pid)
     return LATER
 
@@ -136,8 +133,6 @@ def run(session: Session, cmd: Run) -> Reply:
 
 def start(session: Session, argv: list[str]) -> Reply:
     """Start a command line with what the client chose for it."""
-    from gdbstub.engines.gdbremote.session import Awaiting
-
     session.remember_program(argv)
     environment = dict(os.environ)
     for name, value in session.environment_changes.items():
@@ -146,25 +141,23 @@ def start(session: Session, argv: list[str]) -> Reply:
         else:
             environment[name] = value
     session.launch_spec = replace(session.launch_spec, argv=argv, environment=environment)
-    session.awaiting = Awaiting.LAUNCH
+    session.reports.awaiting = Awaiting.LAUNCH
     # What is left of the last program does not concern this one.
-    session.exits.clear()
-    session.interrupted = False
+    session.reports.exits.clear()
+    session.reports.interrupted = False
     session.general = Tid(0)
     try:
         pid = session.target.launch(session.engine_id, session.launch_spec)
     except StubError:
-        session.awaiting = Awaiting.NOTHING
+        session.reports.awaiting = Awaiting.NOTHING
         raise
-    session.starting = pid
+    session.reports.starting = pid
     return LATER
 
 
 @handles(Attach)
 def attach(session: Session, cmd: Attach) -> Reply:
     """Attach to a process; one that this server traces already is shared."""
-    from gdbstub.engines.gdbremote.session import Awaiting
-
     if cmd.pid in session.pids():
         raise TargetError(errno.EBUSY, f"process {cmd.pid} is attached already")
     if cmd.pid in session.target.pids():
@@ -172,15 +165,15 @@ def attach(session: Session, cmd: Attach) -> Reply:
     else:
         session.target.seize(session.engine_id, cmd.pid)
         session.host.attached(cmd.pid)
-    session.attaching = cmd.pid
-    session.interrupted = False
+    session.reports.attaching = cmd.pid
+    session.reports.interrupted = False
     session.general = Tid(0)
     if session.nonstop:
         # QUIRK(gdb, all): it stops the threads itself once it knows the registers; a stop reported before that
         # cannot be read.  Test: e2e/test_processes.py, non-stop attach.
         session.target.resume(session.engine_id, {}, {cmd.pid: Vote.CONTINUE})
         return OK
-    session.awaiting = Awaiting.ATTACH
+    session.reports.awaiting = Awaiting.ATTACH
     session.target.hold_all(session.engine_id)
     return LATER
 
@@ -192,8 +185,8 @@ def restart(session: Session, cmd: Restart) -> Reply:
     if not session.extended or not argv:
         return EMPTY
     for pid in session.pids():
-        session.killing.add(pid)
+        session.reports.killing.add(pid)
         session.target.kill(pid)
     start(session, argv)
-    session.restarting = True
+    session.reports.restarting = True
     return LATER

@@ -9,6 +9,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from gdbstub.engines.gdbremote.dispatch import handles
+from gdbstub.engines.gdbremote.reports import Awaiting
 from gdbstub.rsp.commands.resume import (
     Action,
     Continue,
@@ -88,19 +89,19 @@ class _Plan:
             named = self.named[pid]
             tids += [tid for tid, action in named.items() if action.vote is not Vote.STOP]
             if others is not Vote.STOP:
-                tids += [tid for tid, event in session.pending.items() if tid not in named and event.pid == pid]
-                tids += [tid for tid in session.signalled if tid not in named]
+                tids += [
+                    tid for tid, event in session.reports.pending.items() if tid not in named and event.pid == pid
+                ]
+                tids += [tid for tid in session.reports.signalled if tid not in named]
         return tids
 
 
 def _resume(session: Session, actions: tuple[Action, ...]) -> Reply:
-    from gdbstub.engines.gdbremote.session import Awaiting, require_stopped
-
-    require_stopped(session)
-    if session.exits:
+    session.reports.require_stopped()
+    if session.reports.exits:
         # It died while the client believed it stopped: this is the first chance to say so.
-        session.awaiting = Awaiting.STOP
-        session.chosen = session.exits.popleft()
+        session.reports.awaiting = Awaiting.STOP
+        session.reports.chosen = session.reports.exits.popleft()
         session.target.hold_all(session.engine_id)
         return LATER
     if not session.pids():
@@ -110,19 +111,19 @@ def _resume(session: Session, actions: tuple[Action, ...]) -> Reply:
         raise TargetError(errno.ESRCH, "no such thread")
     if any(action.vote is Vote.STOP for named in plan.named.values() for action in named.values()):
         raise PacketError("vCont;t needs non-stop")
-    session.awaiting = Awaiting.STOP
-    session.chosen = None
+    session.reports.awaiting = Awaiting.STOP
+    session.reports.chosen = None
     moving = plan.moving(session)
-    for tid in [*plan.signals, *(tid for tid in session.signalled if tid in moving)]:
-        if not session.is_pending_signal(tid):
+    for tid in [*plan.signals, *(tid for tid in session.reports.signalled if tid in moving)]:
+        if not session.reports.is_pending_signal(tid):
             sig = plan.signals.get(tid, NO_SIGNAL)
-            if sig or tid in session.signalled:
+            if sig or tid in session.reports.signalled:
                 session.target.decide_signal(session.engine_id, tid, sig)
-                session.signalled.discard(tid)
-    if session.pending:
+                session.reports.signalled.discard(tid)
+    if session.reports.pending:
         votes = {tid: action.vote for named in plan.named.values() for tid, action in named.items()}
-        session.chosen = session.pending_for(moving, votes)
-    if session.chosen is not None or session.interrupted:
+        session.reports.chosen = session.reports.pending_for(moving, votes)
+    if session.reports.chosen is not None or session.reports.interrupted:
         session.target.hold_all(session.engine_id)
         return LATER
     for pid in plan.others:
@@ -153,16 +154,16 @@ def _resume_nonstop(session: Session, actions: tuple[Action, ...]) -> Reply:
                 # SPEC(vCont): it runs already; a step that is under way stays one.
                 continue
             sig = plan.signals.get(action.tid, NO_SIGNAL)
-            if sig or action.tid in session.signalled:
+            if sig or action.tid in session.reports.signalled:
                 session.target.decide_signal(session.engine_id, action.tid, sig)
-                session.signalled.discard(action.tid)
+                session.reports.signalled.discard(action.tid)
             amend.append(action)
         if others is not Vote.STOP:
             session.host.note_stop(pid, None)
     if amend:
         session.target.amend(session.engine_id, amend)
     if hold:
-        session.stop_threads(hold)
+        session.reports.stop_threads(hold)
     return OK
 
 
@@ -240,11 +241,11 @@ def step_signal(session: Session, cmd: StepSignal) -> Reply:
 @handles(CtrlC)
 def ctrl_c(session: Session, cmd: CtrlC) -> Reply:
     """Interrupt."""
-    session.interrupt()
+    session.reports.interrupt()
     return OK
 
 
 @handles(Stopped)
 def stopped(session: Session, cmd: Stopped) -> Reply:
     """Give the next stop of the queue."""
-    return session.next_notification()
+    return session.reports.next_notification()

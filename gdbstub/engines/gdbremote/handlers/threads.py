@@ -88,7 +88,7 @@ def first_threads(session: Session, cmd: FirstThreads) -> Reply:
     if "qfThreadInfo" in session.disabled:
         return EMPTY
     mine = set(session.pids())
-    untold = session.untold_threads()
+    untold = session.reports.untold_threads()
     names = [
         thread_id(session, each.pid, each.tid)
         for each in session.target.threads()

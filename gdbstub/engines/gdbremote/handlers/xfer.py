@@ -66,7 +66,7 @@ def read_threads(session: Session, cmd: ReadThreads) -> Reply:
 
 def _threads_xml(session: Session) -> bytes:
     mine = set(session.pids())
-    untold = session.untold_threads()
+    untold = session.reports.untold_threads()
     lines = ['<?xml version="1.0"?>\n<threads>\n']
     for each in session.target.threads():
         if each.pid not in mine or each.tid in untold:

@@ -1,0 +1,444 @@
+"""What one client waits for, and what it is still to be told.
+
+Layer: engines.  Used by: session, handlers.
+
+All-stop.  The first event that concerns this engine while it awaits a stop is
+``chosen``; everything is held, and when all threads stand (``on_quiet``) the
+stop reply is sent.  Events of other threads that come meanwhile are kept in
+``pending`` and reported at the next resume, without letting anything run, if
+they are still true then: a breakpoint may be gone, a thread may have been moved.
+
+A Ctrl-C that arrives while the target runs holds everything and is reported as
+SIGINT, before any pending event, so that it is never lost; one that crosses a
+stop reply is queued for the next resume.
+
+Non-stop.  Each thread's stop is a notification of its own; nothing else stands.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from gdbstub.engines.gdbremote.stops import exit_reply, stop_reply, thread_exit_reply
+from gdbstub.rsp.commands.threadevents import OPTION_CLONE, OPTION_EXIT
+from gdbstub.rsp.replies import OK, error_reply
+from gdbstub.target.engine import Vote
+from gdbstub.target.events import (
+    Cloned,
+    Execed,
+    Forked,
+    Interrupted,
+    Launched,
+    LaunchFailed,
+    ProcessExited,
+    SignalStop,
+    SiteHit,
+    StepDone,
+    ThreadExited,
+    ThreadStarted,
+    TraceEvent,
+    VforkDone,
+)
+from gdbstub.vocab.errors import PacketError, StubError, TargetError
+from gdbstub.vocab.ids import Pid, Signo, ThreadSpec, Tid
+from gdbstub.vocab.signals import GDB_SIGNAL_0, GDB_SIGNAL_INT, GDB_SIGNAL_TRAP
+
+if TYPE_CHECKING:
+    from gdbstub.engines.gdbremote.session import Session
+
+
+class Awaiting(Enum):
+    """What the client waits for."""
+
+    NOTHING = "nothing"
+    STOP = "a stop reply"
+    QUERY = "the reply to ?"
+    LAUNCH = "the reply to vRun"
+    ATTACH = "the reply to vAttach"
+    KILL = "the reply to vKill"
+    #: A Ctrl-C in non-stop: one thread is to stop with SIGINT.
+    INTERRUPT = "a Ctrl-C's stop"
+
+
+class Reports:
+    """The stops, exits and replies that one client waits for or has not been told of.
+
+    Args:
+        session: Whose client is told.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._target = session.target
+        self._engine_id = session.engine_id
+        self.awaiting = Awaiting.NOTHING
+        self.chosen: TraceEvent | None = None
+        self.pending: dict[Tid, TraceEvent] = {}
+        self.exits: deque[ProcessExited] = deque()
+        self.interrupted = False
+        #: Processes that are being killed at this client's wish.
+        self.killing: set[Pid] = set()
+        #: Threads whose reported signal the client has not decided yet.
+        self.signalled: set[Tid] = set()
+        #: The process whose ``vAttach`` or ``vRun`` is awaited.
+        self.attaching = Pid(0)
+        self.starting = Pid(0)
+        #: The awaited start is ``R``'s, which has no reply.
+        self.restarting = False
+        self._notifications: deque[bytes] = deque()
+        self._notifying = False
+
+    def require_stopped(self) -> None:
+        """Refuse a packet that needs the target to stand still.
+
+        Raises:
+            PacketError: The client resumed it and has not been told of a stop.
+        """
+        if self.awaiting is not Awaiting.NOTHING:
+            raise PacketError("the target is running")
+
+    def untold_processes(self) -> set[Pid]:
+        """Return the children whose beginning is still to be reported."""
+        return {event.child for event in (self.chosen, *self.pending.values()) if isinstance(event, Forked)}
+
+    def untold_threads(self) -> set[Tid]:
+        """Return the threads whose beginning is still to be reported: they are not to be listed."""
+        return {event.child for event in (self.chosen, *self.pending.values()) if isinstance(event, Cloned)}
+
+    def notify(self, payload: bytes) -> None:
+        """Send a stop notification, or queue it while the client has not acknowledged the last one."""
+        self._notifications.append(payload)
+        if not self._notifying:
+            self._notifying = True
+            self._session.send_notification(b"Stop:" + payload)
+
+    def next_notification(self) -> bytes:
+        """Answer ``vStopped``: the next stop that was not reported yet, or OK."""
+        if self._notifying and self._notifications:
+            self._notifications.popleft()
+        if self._notifications:
+            return self._notifications[0]
+        self._notifying = False
+        return OK
+
+    def requeue_notifications(self, payloads: Iterable[bytes]) -> None:
+        """Start the sequence of stops that answers ``?`` in non-stop; the first one is being sent as the reply."""
+        self._notifications = deque(payloads)
+        self._notifying = bool(self._notifications)
+
+    # ------------------------------------------------------------ events (called by the tracer)
+
+    def on_event(self, event: TraceEvent) -> Vote:
+        """Answer an event."""
+        match event:
+            case ThreadStarted():
+                if not self._session.thread_events:
+                    return Vote.CONTINUE
+            case ThreadExited():
+                self._thread_exited(event)
+                return Vote.CONTINUE
+            case ProcessExited():
+                self._process_exited(event)
+                return Vote.CONTINUE
+            case LaunchFailed():
+                self._launch_failed(event)
+                return Vote.CONTINUE
+            case Launched():
+                self._session.host.created(
+                    event.pid, self._session.last_program[0] if self._session.last_program else ""
+                )
+                if self._session.nonstop:
+                    self._launched_nonstop(event)
+                    return Vote.STOP
+            case Execed():
+                self.pending.clear()
+                self._forget_options(event.pid, event.former_tid)
+                if not self._session.features.exec_events:
+                    return Vote.CONTINUE
+            case Cloned():
+                if not self._session.thread_options.get(event.tid, 0) & OPTION_CLONE:
+                    return Vote.CONTINUE
+            case Forked() | VforkDone():
+                pass
+            case Interrupted():
+                if self.awaiting is Awaiting.INTERRUPT:
+                    self.awaiting = Awaiting.NOTHING
+                    self.notify(stop_reply(self._session, event, GDB_SIGNAL_INT))
+                    return Vote.STOP
+            case _:
+                pass
+        if self._session.nonstop:
+            if isinstance(event, SignalStop):
+                self.signalled.add(event.tid)
+            self._session.host.note_stop(event.pid, event)
+            self.notify(stop_reply(self._session, event))
+            return Vote.STOP
+        resumed = (
+            self.awaiting is not Awaiting.STOP or self._target.vote_of(self._engine_id, event.tid) is not Vote.STOP
+        )
+        if self.chosen is None and self.awaiting is not Awaiting.NOTHING and resumed:
+            self.chosen = event
+            self._target.hold_all(self._engine_id)
+        else:
+            self.pending[event.tid] = event
+        return Vote.STOP
+
+    def on_quiet(self) -> None:
+        """Report: everything stands."""
+        match self.awaiting:
+            case Awaiting.NOTHING | Awaiting.KILL | Awaiting.INTERRUPT:
+                return
+            case Awaiting.QUERY:
+                self._report_query()
+            case Awaiting.ATTACH:
+                self._report_attach()
+            case Awaiting.STOP | Awaiting.LAUNCH:
+                self._report()
+
+    def _report(self) -> None:
+        event, sig = self.chosen, None
+        if self.restarting and event is not None:
+            if not isinstance(event, ProcessExited):
+                self._session.general = event.tid
+                self._session.host.note_stop(event.pid, event)
+            self._restarted()
+            return
+        if self.interrupted and not isinstance(event, ProcessExited):
+            try:
+                tid = self._session.thread()
+            except TargetError:
+                # Only a leader that ended first is left: the process's end is on its way and is the answer.
+                return
+            # A start is told once, by whatever stop it is told.
+            if event is not None and not isinstance(event, Launched):
+                self.pending[event.tid] = event
+            self.interrupted = False
+            event = Interrupted(self._target.pid_of(tid), tid)
+            sig = GDB_SIGNAL_INT
+        if event is None:
+            return
+        self.interrupted = False
+        self.chosen = None
+        self.awaiting = Awaiting.NOTHING
+        self._send_stop(event, sig)
+
+    def _send_stop(self, event: TraceEvent, sig: int | None = None) -> None:
+        if isinstance(event, ProcessExited | ThreadExited):
+            self._session.general = Tid(0)
+        else:
+            if isinstance(event, SignalStop):
+                self.signalled.add(event.tid)
+            self._session.general = event.tid
+            self._session.resuming = ThreadSpec(None, event.tid)
+            if sig is None:
+                self._session.host.note_stop(event.pid, event)
+        self._session.send(stop_reply(self._session, event, sig))
+
+    def _report_query(self) -> None:
+        self.awaiting = Awaiting.NOTHING
+        chosen, self.chosen = self.chosen, None
+        self.interrupted = False
+        event: TraceEvent | None = chosen
+        if event is None:
+            for pid in self._session.pids():
+                event = self._session.host.last_stop(pid)
+                if event is not None and self._target.has_thread(event.tid):
+                    break
+                event = None
+        if event is not None:
+            self._send_stop(event)
+            return
+        try:
+            tid = self._session.thread()
+        except TargetError:
+            self._session.send(b"W00")
+            return
+        pid = self._target.pid_of(tid)
+        sig = GDB_SIGNAL_0 if self._target.is_attached(pid) else GDB_SIGNAL_TRAP
+        self._send_stop(Interrupted(pid, tid), sig)
+
+    def _report_attach(self) -> None:
+        pid = self.attaching
+        self.awaiting = Awaiting.NOTHING
+        chosen, self.chosen = self.chosen, None
+        if chosen is not None:
+            self._send_stop(chosen)
+            return
+        threads = self._target.threads(pid)
+        tid = next((each.tid for each in threads if each.tid == Tid(pid)), threads[0].tid if threads else Tid(pid))
+        self._send_stop(Interrupted(pid, tid), GDB_SIGNAL_0)
+
+    def _thread_exited(self, event: ThreadExited) -> None:
+        """Report a thread's end to a client that wishes it, or whose last resumed thread it was."""
+        self.pending.pop(event.tid, None)
+        wished = self._session.thread_events or self._session.thread_options.get(event.tid, 0) & OPTION_EXIT
+        self._session.thread_options.pop(event.tid, None)
+        if wished and self._session.nonstop:
+            self.notify(thread_exit_reply(self._session, event))
+            return
+        if self.awaiting is not Awaiting.STOP or self.chosen is not None or self.interrupted or self._session.nonstop:
+            return
+        if not any(self._target.threads(pid) for pid in self._session.pids()):
+            # The rest is a leader that ended before: the process's exit is on its way.
+            return
+        if wished:
+            self.chosen = event
+            self._target.hold_all(self._engine_id)
+            return
+        if not self._target.any_resumed(self._engine_id):
+            self.awaiting = Awaiting.NOTHING
+            if self._session.features.no_resumed:
+                self._session.send(b"N")
+            else:
+                tid = self._session.thread()
+                self._send_stop(Interrupted(event.pid, tid), GDB_SIGNAL_0)
+
+    def _forget_options(self, pid: Pid, former: Tid) -> None:
+        """Forget the options of threads that exec has ended; the one that called it keeps its own."""
+        kept = self._session.thread_options.pop(former, 0)
+        alive = {each.tid for each in self._target.threads()}
+        self._session.thread_options = {
+            tid: each for tid, each in self._session.thread_options.items() if tid in alive - {Tid(pid)}
+        }
+        if kept:
+            self._session.thread_options[Tid(pid)] = kept
+
+    def _process_exited(self, event: ProcessExited) -> None:
+        for tid in [tid for tid, each in self.pending.items() if each.pid == event.pid]:
+            del self.pending[tid]
+        self._session.catches_by_pid.pop(event.pid, None)
+        self._session.host.note_stop(event.pid, None)
+        if self.awaiting is Awaiting.KILL and event.pid in self.killing:
+            self.killing.discard(event.pid)
+            self.awaiting = Awaiting.NOTHING
+            self._session.send(OK)
+            return
+        if event.pid in self.killing:
+            self.killing.discard(event.pid)
+            return
+        if self._session.nonstop:
+            self.notify(exit_reply(self._session, event))
+            return
+        if self.awaiting in (Awaiting.STOP, Awaiting.LAUNCH, Awaiting.ATTACH, Awaiting.QUERY) and (
+            self.chosen is None or self.chosen.pid == event.pid
+        ):
+            self.awaiting = Awaiting.STOP
+            self.chosen = event
+            self._target.hold_all(self._engine_id)
+        else:
+            self.exits.append(event)
+
+    def _launch_failed(self, event: LaunchFailed) -> None:
+        if self.restarting:
+            self._restarted()
+        elif self.awaiting is Awaiting.LAUNCH:
+            self.awaiting = Awaiting.NOTHING
+            self._session.send(error_reply(TargetError(1, event.text), texts=self._session.features.error_texts))
+
+    def _restarted(self) -> None:
+        self.restarting = False
+        self.awaiting = Awaiting.NOTHING
+        self.chosen = None
+        self._session.serve_postponed()
+
+    def _launched_nonstop(self, event: Launched) -> None:
+        self.awaiting = Awaiting.NOTHING
+        self._session.host.note_stop(event.pid, event)
+        self._session.send(stop_reply(self._session, event))
+
+    def on_lost(self, pid: Pid) -> None:
+        """Learn that another client ended the tracing of a process: for this one it is gone."""
+        self._process_exited(ProcessExited(pid, Tid(pid), 0, None))
+
+    # ------------------------------------------------------------ stopping and resuming
+
+    def interrupt(self) -> None:
+        """Act on the interrupt byte or ``vCtrlC``."""
+        if not self._session.may_stop:
+            return
+        if self._session.nonstop:
+            for pid in self._session.pids():
+                for thread in self._target.threads(pid):
+                    if not self._target.is_stopped(thread.tid):
+                        self.awaiting = Awaiting.INTERRUPT
+                        self._target.hold(self._engine_id, [thread.tid])
+                        return
+            return
+        # SPEC(Interrupts): one that comes while the program stands is queued for the next resume.  It has
+        # crossed a stop reply, maybe that of a breakpoint whose condition the client finds false.
+        self.interrupted = True
+        if self.awaiting in (Awaiting.STOP, Awaiting.LAUNCH):
+            self._target.hold_all(self._engine_id)
+
+    def pending_for(self, tids: Sequence[Tid], votes: dict[Tid, Vote]) -> TraceEvent | None:
+        """Take the first pending event that is still true of a thread which is to run now."""
+        chosen: TraceEvent | None = None
+        wanted = set(tids)
+        for tid, event in list(self.pending.items()):
+            if tid not in wanted:
+                continue
+            if not self._still_true(event, votes.get(tid, Vote.CONTINUE)):
+                del self.pending[tid]
+            elif chosen is None:
+                chosen = self.pending.pop(tid)
+        return chosen
+
+    def _still_true(self, event: TraceEvent, vote: Vote) -> bool:
+        target = self._target
+        try:
+            match event:
+                case SiteHit(hardware=False):
+                    return (
+                        target.has_site(event.pid, event.address, self._engine_id)
+                        and target.pc(event.tid) == event.address
+                    )
+                case SiteHit():
+                    return target.pc(event.tid) == event.address
+                case StepDone():
+                    return vote is Vote.STEP
+                case Interrupted():
+                    return False
+                case _:
+                    return target.has_thread(event.tid)
+        except StubError:
+            return False
+
+    def stop_threads(self, tids: Iterable[Tid]) -> None:
+        """Hold threads in non-stop; those that stand already are reported as if they had just stopped."""
+        if not self._session.may_stop:
+            raise TargetError(1, "QAllow forbids to stop threads")
+        running: list[Tid] = []
+        for tid in tids:
+            if self._target.is_stopped(tid):
+                running_vote = self._target.vote_of(self._engine_id, tid)
+                self._target.hold(self._engine_id, [tid])
+                if running_vote is not Vote.STOP:
+                    self.notify(stop_reply(self._session, Interrupted(self._target.pid_of(tid), tid)))
+            else:
+                running.append(tid)
+        self._target.hold(self._engine_id, running)
+
+    def may_deliver(self, tid: Tid) -> bool:
+        """Tell whether a detach may deliver a thread's signal (``QProgramSignals``)."""
+        if self._session.program_signals is None:
+            return True
+        try:
+            sig = Signo(int.from_bytes(self._target.read_siginfo(tid)[:4], "little"))
+        except StubError:
+            return True
+        return sig in self._session.program_signals
+
+    def is_pending_signal(self, tid: Tid) -> bool:
+        """Tell whether a thread's signal has not been reported to the client yet."""
+        return isinstance(self.pending.get(tid), SignalStop)
+
+    def stop_waiting_for(self, pid: Pid) -> None:
+        """Expect nothing more of a process that this client leaves."""
+        if self.chosen is not None and self.chosen.pid == pid:
+            self.chosen = None
+        if self.awaiting is Awaiting.STOP and self._session.pids() == [pid]:
+            self.awaiting = Awaiting.NOTHING
+            self.interrupted = False
