@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gdbstub.server.settings import OnDisconnect
+from gdbstub.server.settings import OnDisconnect, SideDoor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,8 @@ class Config:
     ready_file: str | None = None
     allow_any_user: bool = False
     on_disconnect: OnDisconnect = OnDisconnect.KEEP
+    #: Other places to listen, in order.
+    side_doors: tuple[SideDoor, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

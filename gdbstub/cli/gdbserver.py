@@ -15,7 +15,8 @@ from typing import Any
 
 from gdbstub.cli import usage
 from gdbstub.cli.config import Config, Outcome
-from gdbstub.server.settings import OnDisconnect
+from gdbstub.engines.gdbremote.role import Role
+from gdbstub.server.settings import OnDisconnect, SideDoor
 
 #: The largest value of a pid_t.
 _PID_MAX = 0x7FFFFFFF
@@ -91,6 +92,20 @@ class _Draft:
             choices = ", ".join(choice.value for choice in OnDisconnect)
             raise _refuse(f'Unknown on-disconnect argument: "{value}"; choose from {choices}') from None
 
+    def listen(self, value: str) -> None:
+        comm, *words = value.split(",")
+        role = Role.DEBUGGER
+        for word in words:
+            name, _, choice = word.partition("=")
+            if name != "role" or choice not in _ROLES:
+                choices = ", ".join(_ROLES)
+                raise _refuse(f'--listen wants ADDR or ADDR,role=ROLE, not "{value}"; ROLE is one of {choices}')
+            role = _ROLES[choice]
+        if not comm:
+            raise _refuse("--listen wants an address: --listen=localhost:PORT,role=observer")
+        doors: tuple[SideDoor, ...] = self.fields.get("side_doors", ())
+        self.fields["side_doors"] = (*doors, SideDoor(comm, role))
+
     def note_selftest(self, _filter: str) -> None:
         self.selftest = True
 
@@ -107,6 +122,8 @@ _DEBUG_FORMATS = {
     "none": frozenset[str](),
     "timestamp": frozenset({"timestamp"}),
 }
+
+_ROLES = {role.value: role for role in Role}
 
 #: Options without a value, and the fields that they set.
 _FLAGS: dict[str, dict[str, bool]] = {
@@ -136,6 +153,7 @@ _VALUES: dict[str, Callable[[_Draft, str], None]] = {
     "--ready-fd": _Draft.ready_fd,
     "--ready-file": _Draft.ready_file,
     "--on-disconnect": _Draft.on_disconnect,
+    "--listen": _Draft.listen,
 }
 
 #: Options whose value may only follow ``=``, and what stands for a missing one; None: the list is printed.

@@ -62,6 +62,12 @@ def _serve(config: Config) -> int:
     listener: Listener | None = None
     if not isinstance(endpoint, SerialEndpoint | StdioEndpoint):
         listener = open_listener(endpoint)
+    side_doors = []
+    for door in config.side_doors:
+        place = parse_comm(door.comm)
+        if isinstance(place, SerialEndpoint | StdioEndpoint):
+            raise StartupError(f"--listen={door.comm}: only sockets can be listened on")
+        side_doors.append((open_listener(place), door.role))
     on_stdio = isinstance(endpoint, StdioEndpoint)
     if on_stdio and config.program:
         sys.stderr.write("stdin/stdout redirected\n")
@@ -110,7 +116,7 @@ def _serve(config: Config) -> int:
     log = DebugLog(debug, timestamps="timestamp" in config.debug_format, path=config.debug_file)
 
     async def serve() -> int:
-        return await Server(settings, log).run(listener, open_later)
+        return await Server(settings, log).run(listener, open_later, side_doors)
 
     return trio.run(serve)
 

@@ -78,6 +78,11 @@ Who may connect, and what happens when clients go:
 
   --allow-any-user      Serve local clients of other users too.  By default only
                         yours and root's are served.
+  --listen=COMM[,role=debugger|exclusive|observer]
+                        Listen there too; may be given several times.  An observer
+                        reads while the process goes on: it stops nothing and
+                        changes nothing.  An exclusive debugger has no other one
+                        beside it.  Clients of COMM itself are debuggers.
   --on-disconnect=keep|continue|stop|detach|kill
                         What becomes of the processes when the connection to the
                         last client is lost.  Default: keep them as they are.

@@ -27,6 +27,7 @@ class Keeper:
     """
 
     engine_id = KEEPER
+    keeps_traced = False
 
     def __init__(self, say: Callable[[str], None], on_change: Callable[[], None]) -> None:
         self._say = say

@@ -15,11 +15,14 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import trio
 
 from gdbstub.engines.gdbremote.host import SessionDefaults
+from gdbstub.engines.gdbremote.reports import Awaiting
+from gdbstub.engines.gdbremote.role import Role
 from gdbstub.engines.gdbremote.session import Session
 from gdbstub.linux.hostfs import LinuxFiles
 from gdbstub.linux.spawn import restore_terminal
@@ -65,6 +68,7 @@ class Server:
         self._connections: list[Connection] = []
         self._next_engine = 1
         self._listener: Listener | None = None
+        self._side_doors: Sequence[tuple[Listener, Role]] = ()
         self._change = trio.Event()
         self._end = trio.Event()
         self._status = 0
@@ -82,13 +86,20 @@ class Server:
 
     # ------------------------------------------------------------ running
 
-    async def run(self, listener: Listener | None, open_pair: Callable[[], FdPair] | None) -> int:
+    async def run(
+        self,
+        listener: Listener | None,
+        open_pair: Callable[[], FdPair] | None,
+        side_doors: Sequence[tuple[Listener, Role]] = (),
+    ) -> int:
         """Serve until the end; return the exit status.
 
         Args:
             listener: Where clients connect.
             open_pair: Opens stdio or a terminal instead; called when the program has started.
+            side_doors: Where else clients connect, and what they may do.
         """
+        self._side_doors = side_doors
         self._listener = listener
         try:
             async with trio.open_nursery() as nursery:
@@ -116,8 +127,8 @@ class Server:
             self._tracer.clean_up()
             self._console.flush()
             restore_terminal()
-            if listener is not None:
-                listener.close()
+            for each in self._listeners():
+                each.close()
         return self._status
 
     def _open(self, nursery: trio.Nursery, pid: Pid | None, pair: FdPair | None) -> None:
@@ -130,11 +141,22 @@ class Server:
             self._listener.announce(pid, settings.ready_fd, settings.ready_file)
             for sock in self._listener.sockets:
                 self._all_poll.register(sock, select.POLLIN)
-                nursery.start_soon(self._accept, sock, nursery)
+                nursery.start_soon(self._accept, sock, nursery, Role.DEBUGGER)
         elif pair is not None:
             say(pair.message)
             announce(pair.name, None, pid, settings.ready_fd, settings.ready_file)
             nursery.start_soon(self._serve_pair, pair)
+        for door, role in self._side_doors:
+            say(f"{door.message} as {role.value}")
+            if door.warning:
+                say(door.warning)
+            for sock in door.sockets:
+                self._all_poll.register(sock, select.POLLIN)
+                nursery.start_soon(self._accept, sock, nursery, role)
+
+    def _listeners(self) -> list[Listener]:
+        main = [] if self._listener is None else [self._listener]
+        return [*main, *(door for door, _ in self._side_doors)]
 
     async def _start(self) -> Pid | None:
         """Launch or attach what the command line names, and wait until it stands.
@@ -187,14 +209,14 @@ class Server:
             async for number in signals:
                 self._tracer.clean_up()
                 restore_terminal()
-                if self._listener is not None:
-                    self._listener.close()
+                for each in self._listeners():
+                    each.close()
                 signal.signal(number, signal.SIG_DFL)
                 os.kill(os.getpid(), number)
 
     # ------------------------------------------------------------ clients
 
-    async def _accept(self, listening: socket.socket, nursery: trio.Nursery) -> None:
+    async def _accept(self, listening: socket.socket, nursery: trio.Nursery, role: Role) -> None:
         while True:
             try:
                 sock, _ = listening.accept()
@@ -210,9 +232,9 @@ class Server:
                 # Out of descriptors, or the peer has gone already: the listener itself is fine.
                 await trio.sleep(0.05)
                 continue
-            nursery.start_soon(self._serve_socket, sock)
+            nursery.start_soon(self._serve_socket, sock, role)
 
-    async def _serve_socket(self, sock: socket.socket) -> None:
+    async def _serve_socket(self, sock: socket.socket, role: Role) -> None:
         with sock:
             try:
                 sock.setblocking(False)
@@ -227,7 +249,7 @@ class Server:
                 say(f"Refused a connection: {refusal}")
                 return
             channel = Channel(sock.fileno(), sock.fileno(), sock.close, sock)
-            await self._serve(channel, f"host {host}, port {port}")
+            await self._serve(channel, f"host {host}, port {port}", role)
 
     async def _serve_pair(self, pair: FdPair) -> None:
         channel = Channel(pair.read_fd, pair.write_fd, pair.close, None)
@@ -237,15 +259,16 @@ class Server:
             pair.close()
         self.end("the stream ended")
 
-    async def _serve(self, channel: Channel, peer: str) -> None:
+    async def _serve(self, channel: Channel, peer: str, role: Role = Role.DEBUGGER) -> None:
         engine_id = EngineId(self._next_engine)
         self._next_engine += 1
-        session = Session(engine_id, self._tracer, self, LinuxFiles(), self._defaults)
+        defaults = replace(self._defaults, role=role)
+        session = Session(engine_id, self._tracer, self, LinuxFiles(), defaults)
         session.watch = self._watcher(engine_id)
         connection = Connection(channel, session, peer, self._work, self._wait_here)
 
         def first_bytes() -> bool:
-            if self._settings.once and self._listener is not None:
+            if self._settings.once and self._listener is not None and not role.observes:
                 if self._served:
                     return False
                 self._served = True
@@ -303,7 +326,7 @@ class Server:
         self._extended = self._extended or session.extended
         once = self._settings.once or self._listener is None
         for pid in tracer.joined(engine_id):
-            if session.others_on(pid):
+            if not session.keeps_traced or session.others_on(pid):
                 continue
             try:
                 self._leave_behind(pid, engine_id, once)
@@ -312,14 +335,16 @@ class Server:
         tracer.detach_engine(engine_id)
         if self._end.is_set():
             return
-        if once:
+        if once and session.keeps_traced:
             self._end.set()
             return
-        if self._connections:
+        if once or any(each.session.keeps_traced for each in self._connections):
             return
         if not tracer.pids() and not (self._settings.multi and session.extended):
             if not self._let_go:
                 self._end.set()
+            return
+        if not session.keeps_traced:
             return
         assert self._listener is not None
         say("Remote side has terminated connection.  GDBserver will reopen the connection.")
@@ -411,6 +436,27 @@ class Server:
         """Print what a breakpoint's commands print: on stdout."""
         self._console.write(text)
 
+    def refusal(self, engine_id: EngineId) -> str | None:
+        """Say why a client cannot take part now, or None where it can."""
+        sessions = [each.session for each in self._connections]
+        (newcomer,) = (each for each in sessions if each.engine_id == engine_id)
+        if newcomer.role.observes:
+            return None
+        for each in sessions:
+            if each is newcomer or not each.spoken or each.role.observes or each.refusal is not None:
+                continue
+            if Role.EXCLUSIVE in (each.role, newcomer.role):
+                which = "an exclusive" if each.role is Role.EXCLUSIVE else "another"
+                return f"{which} debugger (client {each.engine_id}) is connected; try again when it has left"
+        return None
+
+    def changed(self, engine_id: EngineId, pid: Pid) -> None:
+        """Learn that a client has written registers or memory: what others were told of it is stale."""
+        for connection in self._connections:
+            session = connection.session
+            if session.engine_id != engine_id and not session.stale and pid in session.pids():
+                session.stale = session.reports.awaiting is Awaiting.NOTHING
+
     def joined(self, engine_id: EngineId, pid: Pid) -> bool:
         """Hand an inferior to a client that has just come; tell whether it stands still."""
         return self._tracer.transfer(KEEPER, engine_id, pid)
@@ -449,7 +495,9 @@ class Server:
             session = connection.session
             pids = ", ".join(str(pid) for pid in session.pids()) or "no process"
             mode = "non-stop" if session.nonstop else "all-stop"
-            lines.append(f"client {session.engine_id}  {connection.peer or 'stdio'}  {mode}  {pids}")
+            stale = "  stale: another client has changed registers or memory" if session.stale else ""
+            who = f"client {session.engine_id}  {connection.peer or 'stdio'}  {session.role.value}"
+            lines.append(f"{who}  {mode}  {pids}{stale}")
         return lines
 
     def set_debug(self, kind: str, on: bool) -> bool:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
+from gdbstub.engines.gdbremote.role import Role
 from gdbstub.target.ops import LaunchSpec
 
 
@@ -20,6 +22,13 @@ class OnDisconnect(Enum):
     STOP = "stop"
     DETACH = "detach"
     KILL = "kill"
+
+
+class SideDoor(NamedTuple):
+    """Where else clients connect, and what they may do (``--listen``)."""
+
+    comm: str
+    role: Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,10 @@ class Engine(Protocol):
     def engine_id(self) -> EngineId:
         """The identity under which this engine owns votes and sites."""
 
+    @property
+    def keeps_traced(self) -> bool:
+        """Tell whether a process stays traced for this engine's sake when every other one has left."""
+
     def on_event(self, event: TraceEvent) -> Vote:
         """Answer an event.  For ``STOP`` the thread stays held for this engine until it resumes it."""
 

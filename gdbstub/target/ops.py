@@ -89,8 +89,8 @@ class Target(Protocol):
     def joined(self, engine_id: EngineId) -> list[Pid]:
         """Return the inferiors an engine takes part in, oldest first."""
 
-    def engines_of(self, pid: Pid) -> list[EngineId]:
-        """Return who takes part in an inferior, in order of attachment."""
+    def users_of(self, pid: Pid) -> list[EngineId]:
+        """Return the engines for whose sake an inferior stays traced, in order of attachment."""
 
     def pids(self) -> list[Pid]:
         """Return the inferiors, oldest first."""

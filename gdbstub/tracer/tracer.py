@@ -115,9 +115,11 @@ class Tracer:
         """Return the inferiors an engine takes part in."""
         return [pid for pid, inferior in self._world.inferiors.items() if inferior.arbiter.has(engine_id)]
 
-    def engines_of(self, pid: Pid) -> list[EngineId]:
-        """Return who takes part in an inferior, in order of attachment."""
-        return self._world.inferior(pid).arbiter.engines()
+    def users_of(self, pid: Pid) -> list[EngineId]:
+        """Return the engines for whose sake an inferior stays traced, in order of attachment."""
+        engines = self._world.engines
+        members = self._world.inferior(pid).arbiter.engines()
+        return [each for each in members if each in engines and engines[each].keeps_traced]
 
     def fork_events(self, engine_id: EngineId, kinds: frozenset[ForkKind]) -> None:
         """Ask for children to be kept for this engine (``Forked``) rather than let go."""
@@ -210,8 +212,9 @@ class Tracer:
         """Leave an inferior.  The last engine to leave ends tracing; its parked signals are delivered."""
         inferior = self._world.inferior(pid)
         if engine_id is not None:
+            engine = self._world.engines.get(engine_id)
             self._world.leave(inferior, engine_id)
-            if any(each != self._world.keeper for each in inferior.arbiter.engines()):
+            if self.users_of(pid) or (engine is not None and not engine.keeps_traced):
                 self._settler.settle()
                 return
         self._leaving.let_go(inferior)

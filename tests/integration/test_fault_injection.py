@@ -66,6 +66,7 @@ class Probe:
     """An engine that remembers everything and stops for what it is told to stop for."""
 
     engine_id = A
+    keeps_traced = True
 
     def __init__(self) -> None:
         self.events: list[TraceEvent] = []

@@ -26,12 +26,20 @@ class FakeHost:
         self.k_ends = False
         #: Whether a process stands still when a client comes to it.
         self.stands = True
+        #: Why clients are turned away.
+        self.refuses: str | None = None
 
     def say(self, text: str) -> None:
         self.said.append(text)
 
     def print(self, text: bytes) -> None:
         self.printed.append(text)
+
+    def refusal(self, engine_id: EngineId) -> str | None:
+        return self.refuses
+
+    def changed(self, engine_id: EngineId, pid: Pid) -> None:
+        self.told.append(("changed", pid))
 
     def joined(self, engine_id: EngineId, pid: Pid) -> bool:
         self.told.append(("joined", pid))

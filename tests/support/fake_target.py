@@ -146,8 +146,8 @@ class FakeTarget:
     def joined(self, engine_id: EngineId) -> list[Pid]:
         return [each.pid for each in self.processes.values() if engine_id in each.engines]
 
-    def engines_of(self, pid: Pid) -> list[EngineId]:
-        return list(self._process(pid).engines)
+    def users_of(self, pid: Pid) -> list[EngineId]:
+        return [each for each in self._process(pid).engines if each != 0]
 
     def pids(self) -> list[Pid]:
         return list(self.processes)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 
 from gdbstub.engines.gdbremote.host import SessionDefaults
+from gdbstub.engines.gdbremote.role import Role
 from gdbstub.engines.gdbremote.session import Session
 from gdbstub.linux.hostfs import LinuxFiles
 from gdbstub.target.engine import Vote
@@ -71,6 +72,7 @@ class Playbook:
         acks: Whether acknowledgements stay on.
         disabled: What ``--disable-packet`` named.
         program: The server's own command line.
+        role: What the client may do.
     """
 
     def __init__(
@@ -80,12 +82,13 @@ class Playbook:
         acks: bool = False,
         disabled: frozenset[str] = frozenset(),
         program: list[str] | None = None,
+        role: Role = Role.DEBUGGER,
     ) -> None:
         self.target = FakeTarget(*processes)
         self.host = FakeHost()
         for each in processes:
             each.engines.insert(0, self.host.keeper_id)
-        defaults = SessionDefaults(disabled, LaunchSpec(program or []))
+        defaults = SessionDefaults(disabled, LaunchSpec(program or []), role)
         self.session = Session(ME, self.target, self.host, LinuxFiles(), defaults)
         self.target.attach_engine(self.session)
         self._items: list[bytes] = []

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from gdbstub.engines.gdbremote.role import Role
 from gdbstub.target.events import TraceEvent
 from gdbstub.target.ops import LaunchSpec
 from gdbstub.vocab.ids import EngineId, Pid
@@ -22,6 +23,7 @@ class SessionDefaults:
     disabled: frozenset[str] = frozenset()
     #: How programs are started until a client says otherwise.
     launch: LaunchSpec = field(default_factory=lambda: LaunchSpec([]))
+    role: Role = Role.DEBUGGER
 
 
 class Host(Protocol):
@@ -36,6 +38,12 @@ class Host(Protocol):
 
     def print(self, text: bytes) -> None:
         """Print what a breakpoint's commands print: on the server's stdout."""
+
+    def refusal(self, engine_id: EngineId) -> str | None:
+        """Say why a client cannot take part now, or None where it can: a debugger that shares with nobody."""
+
+    def changed(self, engine_id: EngineId, pid: Pid) -> None:
+        """Learn that a client has written registers or memory: what others were told of it is stale."""
 
     def joined(self, engine_id: EngineId, pid: Pid) -> bool:
         """Hand an inferior to a client that has just come; tell whether it stands still."""

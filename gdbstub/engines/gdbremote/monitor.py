@@ -6,11 +6,13 @@ Layer: engines.  Used by: handlers.features.
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from gdbstub.engines.gdbremote.stops import console
 from gdbstub.rsp.replies import OK, Reply
+from gdbstub.vocab.errors import TargetError
 
 if TYPE_CHECKING:
     from gdbstub.engines.gdbremote.session import Session
@@ -22,17 +24,19 @@ class _Command(NamedTuple):
     usage: str
     help: str
     action: Action
+    #: An observer may use it.
+    reads: bool
 
 
 _commands: dict[str, _Command] = {}
 
 
-def monitor(usage: str, text: str) -> Callable[[Action], Action]:
-    """Enter a monitor command: its words as typed, and one line of help."""
+def monitor(usage: str, text: str, *, reads: bool = False) -> Callable[[Action], Action]:
+    """Enter a monitor command: its words as typed, one line of help, and whether it only reads."""
 
     def enter(action: Action) -> Action:
         name = " ".join(word for word in usage.split() if word.islower() and "|" not in word)
-        _commands[name] = _Command(usage, text, action)
+        _commands[name] = _Command(usage, text, action, reads)
         return action
 
     return enter
@@ -44,6 +48,8 @@ def run(session: Session, line: str) -> Reply:
     for count in range(min(2, len(words)), 0, -1):
         command = _commands.get(" ".join(words[:count]))
         if command is not None:
+            if session.role.observes and not command.reads:
+                raise TargetError(errno.EPERM, f"an observer changes nothing: monitor {line} is refused")
             for text in command.action(session, words[count:]):
                 session.send(console(text + "\n"))
             return OK
@@ -53,7 +59,7 @@ def run(session: Session, line: str) -> Reply:
     return b"E.unknown monitor command" if session.features.error_texts else b"E01"
 
 
-@monitor("help", "List the monitor commands.")
+@monitor("help", "List the monitor commands.", reads=True)
 def _help(session: Session, words: list[str]) -> Iterator[str]:
     yield "The following monitor commands are supported:"
     for command in sorted(_commands.values()):
@@ -66,7 +72,7 @@ def _exit(session: Session, words: list[str]) -> Iterator[str]:
     return iter(())
 
 
-@monitor("threads", "List the threads, what each does and who holds it.")
+@monitor("threads", "List the threads, what each does and who holds it.", reads=True)
 def _threads(session: Session, words: list[str]) -> Iterator[str]:
     for thread in session.target.threads():
         name = session.target.thread_name(thread.tid) or ""
@@ -75,14 +81,14 @@ def _threads(session: Session, words: list[str]) -> Iterator[str]:
         yield f"{thread.pid}.{thread.tid}  {name:16}  {session.target.describe(thread.tid)}{held}"
 
 
-@monitor("sites", "List the breakpoint sites and their owners.")
+@monitor("sites", "List the breakpoint sites and their owners.", reads=True)
 def _sites(session: Session, words: list[str]) -> Iterator[str]:
     for pid in session.target.pids():
         for address, owners in session.target.sites(pid):
             yield f"{pid}  {address:#x}  {', '.join(f'client {each}' for each in sorted(owners))}"
 
 
-@monitor("clients", "List who is connected.")
+@monitor("clients", "List who is connected.", reads=True)
 def _clients(session: Session, words: list[str]) -> Iterator[str]:
     yield from session.host.clients()
 

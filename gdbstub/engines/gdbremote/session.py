@@ -13,6 +13,7 @@ What the client waits for and is still to be told is kept apart (``reports``).
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from time import perf_counter_ns
@@ -21,7 +22,9 @@ from gdbstub.engines.gdbremote import handlers
 from gdbstub.engines.gdbremote.dispatch import handler_of
 from gdbstub.engines.gdbremote.features import PACKET_SIZE, Features
 from gdbstub.engines.gdbremote.host import Host, SessionDefaults
+from gdbstub.engines.gdbremote.observations import Observations
 from gdbstub.engines.gdbremote.reports import Reports
+from gdbstub.engines.gdbremote.role import OBSERVER_MAY
 from gdbstub.rsp import registry
 from gdbstub.rsp.framing import BadPacket, Framer, Signal, frame, frame_notification, run_length
 from gdbstub.rsp.replies import EMPTY, LATER, Reply, error_reply
@@ -83,7 +86,12 @@ class Session:
         self.general = Tid(0)
         #: What ``c`` and ``s`` mean.
         self.resuming = ThreadSpec(None, ALL)
-        self.reports = Reports(self)
+        self.role = defaults.role
+        self.reports: Reports = Observations(self) if defaults.role.observes else Reports(self)
+        #: Registers or memory were changed by another client since this one was told of a stop.
+        self.stale = False
+        #: Why this client takes part in nothing: another debugger shares with nobody.
+        self.refusal: str | None = None
         #: What ``qsThreadInfo`` still has to give.
         self.thread_list: list[str] = []
         #: ``qXfer`` objects that are being read, by object and annex.
@@ -140,7 +148,9 @@ class Session:
         found = registry.find(payload)
         if not self.spoken:
             self.spoken = True
-            self._join_all()
+            self.refusal = self.host.refusal(self.engine_id)
+            if self.refusal is None:
+                self._join_all()
         if found is None:
             self.send(EMPTY)
             return
@@ -151,15 +161,23 @@ class Session:
             self.send(EMPTY)
             return
         try:
-            if row.name in self.denied:
-                raise TargetError(1, f"QAllow forbids {row.name.decode()}")
+            self._check_allowed(row.name)
             reply = handler(self, row.parse(args))
         except StubError as failure:
-            reply = error_reply(failure, texts=self.features.error_texts)
+            # A client that is turned away is told why even where it could not announce that it reads texts.
+            reply = error_reply(failure, texts=self.features.error_texts or self.refusal is not None)
         if reply is not LATER:
             self.send(reply)
             if self._acks_end:
                 self.acks = self._acks_end = False
+
+    def _check_allowed(self, name: bytes) -> None:
+        if self.refusal is not None:
+            raise TargetError(errno.EBUSY, self.refusal)
+        if name in self.denied:
+            raise TargetError(errno.EPERM, f"QAllow forbids {name.decode()}")
+        if self.role.observes and name not in OBSERVER_MAY:
+            raise TargetError(errno.EPERM, f"an observer changes nothing: {name.decode()} is refused")
 
     def end_acks(self) -> None:
         """Stop acknowledging, after the reply that is under way."""
@@ -237,6 +255,8 @@ class Session:
     def join(self, pid: Pid) -> None:
         """Take part in a process that is there already."""
         self.target.join(self.engine_id, pid)
+        if self.role.observes:
+            return
         if self.host.joined(self.engine_id, pid):
             self.general = Tid(0)
         self._wish_forks()
@@ -260,9 +280,8 @@ class Session:
         return [pid for pid in pids if pid not in untold] if untold else pids
 
     def others_on(self, pid: Pid) -> bool:
-        """Tell whether another client takes part in a process."""
-        mine = (self.engine_id, self.host.keeper_id)
-        return any(engine not in mine for engine in self.target.engines_of(pid))
+        """Tell whether a process would stay traced without this client."""
+        return any(engine != self.engine_id for engine in self.target.users_of(pid))
 
     def thread(self) -> Tid:
         """Return the thread that packets without a thread-id mean.
@@ -304,9 +323,14 @@ class Session:
 
     # ------------------------------------------------------------ events (called by the tracer)
 
+    @property
+    def keeps_traced(self) -> bool:
+        """Tell whether a process stays traced for this client's sake."""
+        return not self.role.observes and self.refusal is None
+
     def passes(self, pid: Pid, signal: Signo) -> bool:
         """Tell whether a signal may be delivered without a report."""
-        return signal in self.pass_signals
+        return self.role.observes or signal in self.pass_signals
 
     def catches(self, pid: Pid, number: int) -> bool:
         """Tell whether a syscall is to be reported; -1 asks whether any is."""

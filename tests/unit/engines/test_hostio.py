@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from gdbstub.engines.gdbremote.dispatch import handler_of
 from gdbstub.engines.gdbremote.handlers import hostio as handlers
+from gdbstub.engines.gdbremote.role import Role
 from gdbstub.rsp.commands import hostio
 from gdbstub.rsp.hexcodec import unescape
 from gdbstub.target.files import FileStat
@@ -93,6 +94,7 @@ class FakeFiles:
 class FakeSession:
     files: FakeFiles = field(default_factory=FakeFiles)
     packet_size: int = 1000
+    role: Role = Role.DEBUGGER
 
 
 def answer(session: FakeSession, command: object) -> bytes:

@@ -9,6 +9,8 @@ Failures of these packets have a form of their own, ``F-1,errno``, and never the
 
 from __future__ import annotations
 
+import errno
+import os
 import stat as st
 import struct
 from collections.abc import Callable
@@ -50,6 +52,9 @@ assert _stat.size == 64
 
 #: File-I/O has these types only; a client tests them bit by bit, so any other type's bits would be misread.
 _TYPES = frozenset((st.S_IFREG, st.S_IFDIR, st.S_IFCHR))
+
+#: What makes an open more than a look.
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 _U32 = 0xFFFFFFFF
 _U64 = 0xFFFFFFFFFFFFFFFF
@@ -113,7 +118,10 @@ def set_filesystem(session: Session, cmd: SetFilesystem) -> Reply:
 @_answers
 def open_file(session: Session, cmd: OpenFile) -> Reply:
     """Answer ``vFile:open``."""
-    return success(session.files.open(cmd.path, linux_flags(cmd.flags), cmd.mode))
+    flags = linux_flags(cmd.flags)
+    if session.role.observes and flags & _WRITES:
+        raise TargetError(errno.EACCES, "an observer changes nothing: files are opened for reading only")
+    return success(session.files.open(cmd.path, flags, cmd.mode))
 
 
 @handles(CloseFile)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gdbstub.engines.gdbremote.dispatch import handles
+from gdbstub.engines.gdbremote.observations import Observations
 from gdbstub.engines.gdbremote.reports import Awaiting
 from gdbstub.engines.gdbremote.stops import exit_reply, stop_reply
 from gdbstub.rsp.commands.lifecycle import Attach, Detach, Kill, KillAll, Restart, Run, WhyStopped
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 @handles(WhyStopped)
 def why_stopped(session: Session, cmd: WhyStopped) -> Reply:
     """Stop everything and say why it stands."""
+    if isinstance(session.reports, Observations):
+        return session.reports.look()
     if session.reports.awaiting is not Awaiting.NOTHING and not session.nonstop:
         raise PacketError("the target is running")
     if session.reports.exits and not session.nonstop:
@@ -82,7 +85,7 @@ def leave(session: Session, pid: Pid) -> None:
         del session.reports.pending[tid]
     session.catches_by_pid.pop(pid, None)
     session.reports.stop_waiting_for(pid)
-    if session.others_on(pid):
+    if session.role.observes or session.others_on(pid):
         session.target.detach(pid, session.engine_id)
     else:
         session.host.say(f"Detaching from process {pid}")

@@ -38,12 +38,17 @@ def read_binary(session: Session, cmd: ReadBinary) -> Reply:
 @handles(WriteMemory)
 def write_memory(session: Session, cmd: WriteMemory) -> Reply:
     """Write all or nothing."""
-    session.target.write_memory(session.process(), cmd.address, cmd.data)
+    pid = session.process()
+    session.target.write_memory(pid, cmd.address, cmd.data)
+    session.host.changed(session.engine_id, pid)
     return OK
 
 
 @handles(WriteBinary)
 def write_binary(session: Session, cmd: WriteBinary) -> Reply:
     """Write all or nothing; no bytes at all is gdb's probe for this packet."""
-    session.target.write_memory(session.process(), cmd.address, cmd.data)
+    pid = session.process()
+    session.target.write_memory(pid, cmd.address, cmd.data)
+    if cmd.data:
+        session.host.changed(session.engine_id, pid)
     return OK

@@ -9,6 +9,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from gdbstub.engines.gdbremote.dispatch import handles
+from gdbstub.engines.gdbremote.observations import Observations
 from gdbstub.engines.gdbremote.reports import Awaiting
 from gdbstub.rsp.commands.resume import (
     Action,
@@ -113,6 +114,7 @@ def _resume(session: Session, actions: tuple[Action, ...]) -> Reply:
         raise PacketError("vCont;t needs non-stop")
     session.reports.awaiting = Awaiting.STOP
     session.reports.chosen = None
+    session.stale = False
     moving = plan.moving(session)
     for tid in [*plan.signals, *(tid for tid in session.reports.signalled if tid in moving)]:
         if not session.reports.is_pending_signal(tid):
@@ -187,13 +189,13 @@ def vcont_query(session: Session, cmd: VContQuery) -> Reply:
 @handles(VCont)
 def vcont(session: Session, cmd: VCont) -> Reply:
     """Resume threads."""
-    if "vCont" in session.disabled:
-        return EMPTY
-    return _resume_nonstop(session, cmd.actions) if session.nonstop else _resume(session, cmd.actions)
+    return EMPTY if "vCont" in session.disabled else _run(session, cmd.actions)
 
 
 def _legacy(session: Session, kind: str, cmd: Continue | ContinueSignal | Step | StepSignal) -> Reply:
     if cmd.address is not None:
+        if session.role.observes:
+            raise TargetError(errno.EPERM, "an observer changes nothing: it cannot move a thread")
         tid = session.thread()
         arch = session.target.arch(session.target.pid_of(tid))
         session.target.write_register(tid, arch.pc, cmd.address.to_bytes(8, "little")[: arch.pointer_size])
@@ -211,7 +213,22 @@ def _legacy(session: Session, kind: str, cmd: Continue | ContinueSignal | Step |
 
 
 def _run(session: Session, actions: tuple[Action, ...]) -> Reply:
+    if isinstance(session.reports, Observations):
+        return _look_on(session, session.reports, actions)
     return _resume_nonstop(session, actions) if session.nonstop else _resume(session, actions)
+
+
+def _look_on(session: Session, reports: Observations, actions: tuple[Action, ...]) -> Reply:
+    """Let an observer believe that it has resumed what goes on anyway."""
+    reports.require_stopped()
+    if any(action.kind != "c" or action.signal for action in actions):
+        raise TargetError(errno.EPERM, "an observer changes nothing: it cannot step, stop or signal")
+    if session.nonstop:
+        return OK
+    if not session.pids() and not reports.exits:
+        raise TargetError(errno.ESRCH, "no process")
+    reports.wait()
+    return LATER
 
 
 @handles(Continue)
