@@ -60,7 +60,7 @@ class Server:
     def __init__(self, settings: ServerSettings, log: DebugLog) -> None:
         self._settings = settings
         self._log = log
-        self._defaults = SessionDefaults(settings.disabled_packets, settings.launch)
+        self._defaults = SessionDefaults(settings.disabled_packets, settings.launch, dialect=settings.dialect)
         self._console = Console()
         self.keeper = Keeper(say, self._changed)
         self._tracer = Tracer(KEEPER, self._engine_failed, self._child_ended)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from gdbstub.engines.gdbremote.dialect import GDB, Dialect
 from gdbstub.engines.gdbremote.role import Role
 from gdbstub.target.ops import LaunchSpec
 
@@ -46,4 +47,6 @@ class ServerSettings:
     allow_any_user: bool = False
     ready_fd: int | None = None
     ready_file: str | None = None
+    #: How a client is spoken to until it has said what it is.
+    dialect: Dialect = GDB
     debug: frozenset[str] = field(default_factory=frozenset)

@@ -88,7 +88,7 @@ class Playbook:
         self.host = FakeHost()
         for each in processes:
             each.engines.insert(0, self.host.keeper_id)
-        defaults = SessionDefaults(disabled, LaunchSpec(program or []), role)
+        defaults = SessionDefaults(disabled, LaunchSpec(program or []), role=role)
         self.session = Session(ME, self.target, self.host, LinuxFiles(), defaults)
         self.target.attach_engine(self.session)
         self._items: list[bytes] = []

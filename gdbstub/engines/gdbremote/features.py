@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from gdbstub.engines.gdbremote.dialect import Dialect
+
 #: The longest packet we take, bytes; the value in ``qSupported`` is hex.
 PACKET_SIZE = 0x20000
 
@@ -31,6 +33,12 @@ class Features:
     several_watches: bool = False
     thread_events: bool = False
     thread_options: bool = False
+    #: Packets about a thread end in ``;thread:TID;`` (``QThreadSuffixSupported``).
+    thread_suffix: bool = False
+    #: Stop replies list all threads (``QListThreadsInStopReply``).
+    threads_in_stops: bool = False
+    #: Understands ``Exx;HEX`` (``QEnableErrorStrings``).
+    error_strings: bool = False
 
 
 _FROM_CLIENT = {
@@ -48,7 +56,7 @@ _FROM_CLIENT = {
     b"QThreadOptions+": "thread_options",
 }
 
-#: What we offer always.
+#: What we offer to everybody; what one dialect alone is offered is a fact of ``dialect``.
 _OFFERED = (
     f"PacketSize={PACKET_SIZE:x}",
     "QStartNoAckMode+",
@@ -71,7 +79,6 @@ _OFFERED = (
     "qXfer:siginfo:read+",
     "qXfer:siginfo:write+",
     "qXfer:osdata:read+",
-    "binary-upload+",
     "vContSupported+",
     "QAllow+",
     "ConditionalBreakpoints+",
@@ -94,11 +101,11 @@ _ANSWERED = (
 )
 
 
-def negotiate(features: Features, announced: Iterable[bytes]) -> bytes:
-    """Take in what a client announced and return our side's answer."""
+def negotiate(features: Features, dialect: Dialect, announced: Iterable[bytes]) -> bytes:
+    """Take in what a client announced and return our side's answer in its dialect."""
     for each in announced:
         name = _FROM_CLIENT.get(each)
         if name is not None:
             setattr(features, name, True)
-    answer = [*_OFFERED, *(text for name, text in _ANSWERED if getattr(features, name))]
+    answer = [*_OFFERED, *dialect.offers, *(text for name, text in _ANSWERED if getattr(features, name))]
     return ";".join(answer).encode()

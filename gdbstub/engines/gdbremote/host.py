@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from gdbstub.engines.gdbremote.dialect import GDB, Dialect
 from gdbstub.engines.gdbremote.role import Role
 from gdbstub.target.events import TraceEvent
 from gdbstub.target.ops import LaunchSpec
@@ -23,7 +24,10 @@ class SessionDefaults:
     disabled: frozenset[str] = frozenset()
     #: How programs are started until a client says otherwise.
     launch: LaunchSpec = field(default_factory=lambda: LaunchSpec([]))
+    #: What the client may do, by where it connected.
     role: Role = Role.DEBUGGER
+    #: How a client is spoken to until it has said what it is.
+    dialect: Dialect = GDB
 
 
 class Host(Protocol):

@@ -14,11 +14,12 @@ What the client waits for and is still to be told is kept apart (``reports``).
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from time import perf_counter_ns
 
 from gdbstub.engines.gdbremote import handlers
+from gdbstub.engines.gdbremote.dialect import Dialect, recognise
 from gdbstub.engines.gdbremote.dispatch import handler_of
 from gdbstub.engines.gdbremote.features import PACKET_SIZE, Features
 from gdbstub.engines.gdbremote.host import Host, SessionDefaults
@@ -63,6 +64,8 @@ class Session:
         self.launch_spec = replace(defaults.launch)
         self.environment_changes: dict[str, str | None] = {}
         self.features = Features()
+        self.dialect = defaults.dialect
+        self._recognised = False
         self.acks = True
         self._acks_end = False
         self.extended = False
@@ -268,6 +271,18 @@ class Session:
         if self.features.vfork_events:
             kinds.add(ForkKind.VFORK)
         self.target.fork_events(self.engine_id, frozenset(kinds))
+
+    def recognise(self, announced: Iterable[bytes]) -> None:
+        """Choose the dialect by what a client announces; one that says too little keeps what it has."""
+        found = recognise(announced)
+        if found is not None:
+            self.dialect = found
+            self._recognised = True
+
+    def suppose(self, dialect: Dialect) -> None:
+        """Choose the dialect by a packet that one family of clients sends; what was announced counts more."""
+        if not self._recognised:
+            self.dialect = dialect
 
     def announced(self) -> None:
         """Act on what the client announced."""

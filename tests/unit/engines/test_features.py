@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gdbstub.engines.gdbremote.dialect import GDB
 from gdbstub.engines.gdbremote.features import PACKET_SIZE, Features, negotiate
 from gdbstub.target.events import ForkKind
 from gdbstub.vocab.ids import Pid, Signo
@@ -33,13 +34,13 @@ def test_what_is_offered_to_who_asked(name: bytes) -> None:
 @pytest.mark.parametrize("name", [b"multiprocess-", b"multiprocess", b"multiprocess?", b"xmultiprocess+", b"\xff+"])
 def test_what_is_not_announced_is_off(name: bytes) -> None:
     features = Features()
-    assert b"multiprocess+" not in negotiate(features, [name]).split(b";")
+    assert b"multiprocess+" not in negotiate(features, GDB, [name]).split(b";")
     assert not features.multiprocess
 
 
 def test_every_offer_is_one_we_keep() -> None:
     features = Features()
-    for name in negotiate(features, []).split(b";"):
+    for name in negotiate(features, GDB, []).split(b";"):
         packet, plus, _ = name.partition(b"+")
         if plus and packet[:1] in (b"Q", b"q"):
             reply = Playbook(process()).stopped().gets(packet).sent()

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 @handles(Supported)
 def supported(session: Session, cmd: Supported) -> Reply:
     """Take in what the client can and answer with what we can."""
-    answer = negotiate(session.features, cmd.features)
+    session.recognise(cmd.features)
+    answer = negotiate(session.features, session.dialect, cmd.features)
     session.announced()
     return answer
 

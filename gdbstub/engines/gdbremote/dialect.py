@@ -1,0 +1,84 @@
+"""The facts in which the two families of clients differ, as values.
+
+Layer: engines.  Used by: session, handlers, features, stops.
+Spec: GDB manual, "Remote Protocol"; LLDB's "GDB Remote Protocol Extensions".
+
+A dialect is chosen for each connection: the command line gives a default
+(``SessionDefaults``), ``qSupported`` decides, and where it says too little a packet
+that only one family sends does.  Handlers read a fact and never ask which
+dialect it is; what a client switches by a packet of its own is in ``features``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from gdbstub.vocab.ids import Signo
+from gdbstub.vocab.signals import from_gdb, to_gdb
+
+
+class Dialect(NamedTuple):
+    """How one family of clients wants to be spoken to."""
+
+    #: Signal numbers on the wire are Linux's, not GDB's.
+    native_signals: bool
+    #: Stop replies say ``reason:`` and ``name:`` and carry all general registers.
+    describes_stops: bool
+    #: The signal, as it goes over the wire, of a thread that stands because the program was started.
+    launch_signal: int
+    #: The same of a thread that stands because the process was attached to, or was asked to stop.
+    attach_signal: int
+    #: ``x`` is answered with the bytes alone, and ``x ADDRESS,0`` with OK; otherwise after a ``b``.
+    bare_binary: bool
+    #: What ``qSupported`` offers to these clients only.
+    offers: tuple[str, ...]
+
+    def signal_number(self, sig: Signo) -> int:
+        """Return what a Linux signal is called on the wire."""
+        return int(sig) if self.native_signals else to_gdb(sig)
+
+    def signal_named(self, number: int) -> Signo | None:
+        """Return the Linux signal of a number from the wire; None where there is no such signal."""
+        if self.native_signals:
+            return Signo(number) if 0 <= number <= _LAST_SIGNAL else None
+        return from_gdb(number)
+
+
+#: The highest signal number that Linux has on x86 and ARM.
+_LAST_SIGNAL = 64
+
+GDB = Dialect(
+    native_signals=False,
+    describes_stops=False,
+    launch_signal=5,
+    attach_signal=0,
+    bare_binary=False,
+    offers=("binary-upload+",),
+)
+
+LLDB = Dialect(
+    native_signals=True,
+    describes_stops=True,
+    launch_signal=19,
+    attach_signal=19,
+    bare_binary=True,
+    offers=(),
+)
+
+_REGISTERS = b"xmlRegisters="
+
+
+def recognise(announced: Iterable[bytes]) -> Dialect | None:
+    """Tell from a ``qSupported`` whose client it is; None where it does not say.
+
+    QUIRK(gdb, 7.1 and later): it announces ``qRelocInsn+``, from 7.7 on ``vContSupported+`` as well; lldb never does.
+    QUIRK(lldb, all): it lists the architectures it reads descriptions of, whatever the target; gdb lists one.
+    """
+    names = list(announced)
+    if b"qRelocInsn+" in names or b"vContSupported+" in names:
+        return GDB
+    for name in names:
+        if name.startswith(_REGISTERS) and b"arm" in name[len(_REGISTERS) :].split(b","):
+            return LLDB
+    return None
