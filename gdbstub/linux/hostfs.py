@@ -8,6 +8,10 @@ it, so no namespace is ever joined.  An absolute symbolic link must be resolved
 against that root and ``..`` must not leave it: ``openat2`` does both with
 RESOLVE_IN_ROOT.  Where a kernel or a seccomp filter has no ``openat2``, the
 path is walked here, component by component, each opened without following.
+
+One kind of link is no text and leads where no path may: ``exe`` of a process.
+``openat2`` follows none of these inside a root; the walk follows that one,
+which is a program that processes of that root run, whether deleted or not.
 """
 
 from __future__ import annotations
@@ -30,6 +34,11 @@ from gdbstub.vocab.ids import Pid
 SYS_OPENAT2 = 437
 RESOLVE_IN_ROOT = 0x10
 
+#: include/uapi/linux/magic.h: what statfs says of /proc.
+PROC_SUPER_MAGIC = 0x9FA0
+#: Room for a struct statfs, whose first word is the type; bytes.
+_STATFS_ROOM = 256
+
 #: Most that one call reads, bytes: a client's number is no reason to allocate gigabytes.
 READ_MAX = 1 << 20
 
@@ -39,7 +48,8 @@ _LINKS_MAX = 40
 #: Nothing that a client opens may block us, become our terminal, or leak into an inferior.
 _ALWAYS = os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 
-_syscall = ctypes.CDLL(None, use_errno=True).syscall
+_libc = ctypes.CDLL(None, use_errno=True)
+_syscall = _libc.syscall
 _syscall.restype = ctypes.c_long
 
 Resolve = Callable[[int, bytes, int, int], int]
@@ -61,6 +71,13 @@ def _openat2(root: int, path: bytes, flags: int, mode: int) -> int:
         if code not in (errno.EAGAIN, errno.EINTR):
             break
     raise OSError(code, os.strerror(code))
+
+
+def _is_of_proc(fd: int) -> bool:
+    """Tell whether a file is one of /proc's own, which no process can forge."""
+    room = ctypes.create_string_buffer(_STATFS_ROOM)
+    kind: int = struct.unpack_from("=q", room)[0] if _libc.fstatfs(fd, room) == 0 else 0
+    return kind == PROC_SUPER_MAGIC
 
 
 def _walk(root: int, path: bytes, flags: int, mode: int) -> int:
@@ -90,6 +107,8 @@ def _walk(root: int, path: bytes, flags: int, mode: int) -> int:
             if st.S_ISLNK(os.fstat(found).st_mode):
                 if not todo and flags & os.O_NOFOLLOW:
                     break
+                if part == b"exe" and not todo and not flags & os.O_CREAT and _is_of_proc(found):
+                    return os.open(part, flags, dir_fd=dirs[-2])
                 if not todo and flags & os.O_CREAT and flags & os.O_EXCL:
                     raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
                 links += 1
@@ -229,7 +248,12 @@ class LinuxFiles:
         if root is None:
             return os.open(path, flags, mode)
         resolve = self._resolve or _resolver()
-        return resolve(root, path, flags, mode)
+        try:
+            return resolve(root, path, flags, mode)
+        except OSError as failure:
+            if failure.errno != errno.EXDEV or resolve is _walk:
+                raise
+        return _walk(root, path, flags, mode)
 
     # Descriptors
 

@@ -1,13 +1,13 @@
 """A program's ELF image as it lies in an inferior's memory: reading it, its auxiliary vector, its program headers.
 
-Layer: linux.  Used by: libraries, tls.
+Layer: linux.  Used by: libraries, tls, tracer.
 Spec: System V ABI, "Program Header"; getauxval(3) for the vector.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from gdbstub.vocab.errors import TargetError
@@ -133,3 +133,37 @@ def segments(memory: ImageMemory, address: int, size: int, count: int) -> list[S
             kind, offset, vaddr, _, filesz, memsz, _, align = header.unpack_from(table, at)
         found.append(Segment(kind, offset, vaddr, filesz, memsz, align))
     return found
+
+
+def load_bias(program: Sequence[Segment], headers: int, pointer_size: int) -> int:
+    """Return how far from its own addresses a program was loaded.
+
+    Args:
+        program: Its program headers.
+        headers: Where the kernel says that these lie (``AT_PHDR``).
+        pointer_size: Of the program, bytes.
+    """
+    for each in program:
+        if each.kind == PT_PHDR:
+            return headers - each.vaddr
+    for each in program:
+        if each.kind == PT_LOAD and each.offset == 0:
+            # A static PIE has no PT_PHDR; its headers are at the start of the file.
+            return headers - EHDR_SIZE[pointer_size] - each.vaddr
+    return 0
+
+
+def text_start(read: Read, auxv: bytes, pointer_size: int) -> int | None:
+    """Return where the first segment of the program that the kernel started lies; None where nothing says so.
+
+    Args:
+        read: Reads the inferior's memory: (address, length); may return less, may raise ``TargetError``.
+        auxv: The auxiliary vector.
+        pointer_size: Of the inferior, bytes.
+    """
+    memory = ImageMemory(read, pointer_size)
+    vector = auxiliary_vector(auxv, pointer_size)
+    headers = vector.get(AT_PHDR, 0)
+    program = segments(memory, headers, vector.get(AT_PHENT, 0), vector.get(AT_PHNUM, 0))
+    first = next((each for each in program if each.kind == PT_LOAD), None)
+    return None if first is None else (first.vaddr + load_bias(program, headers, pointer_size)) & memory.mask

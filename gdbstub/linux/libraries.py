@@ -21,13 +21,11 @@ from gdbstub.linux.image import (
     AT_PHDR,
     AT_PHENT,
     AT_PHNUM,
-    EHDR_SIZE,
     PT_DYNAMIC,
-    PT_LOAD,
-    PT_PHDR,
     ImageMemory,
     Read,
     auxiliary_vector,
+    load_bias,
     segments,
 )
 from gdbstub.vocab.errors import TargetError
@@ -70,15 +68,7 @@ def _r_debug(memory: ImageMemory, auxv: dict[int, int]) -> int | None:
     dynamic = next((each for each in program if each.kind == PT_DYNAMIC), None)
     if dynamic is None:
         return None
-    headers = auxv[AT_PHDR]
-    bias = 0
-    for each in program:
-        if each.kind == PT_PHDR:
-            bias = headers - each.vaddr
-            break
-        if each.kind == PT_LOAD and each.offset == 0:
-            # A static PIE has no PT_PHDR; its headers are at the start of the file.
-            bias = headers - EHDR_SIZE[memory.pointer_size] - each.vaddr
+    bias = load_bias(program, auxv[AT_PHDR], memory.pointer_size)
     address = (dynamic.vaddr + bias) & memory.mask
     for index in range(min(dynamic.memsz // (2 * memory.pointer_size), _MAX_DYNAMIC_ENTRIES)):
         entry = memory.words(address + index * 2 * memory.pointer_size, 2)

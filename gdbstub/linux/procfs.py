@@ -166,7 +166,7 @@ def command_line(pid: int, *, root: str = PROC) -> list[str]:
 
 
 def exec_path(pid: int, tid: int | None = None, *, root: str = PROC) -> bytes:
-    """Return the path of the running program inside its own root; empty where unknown.
+    """Return a path that leads to the running program inside its own root; empty where unknown.
 
     Args:
         pid: The process.
@@ -178,18 +178,32 @@ def exec_path(pid: int, tid: int | None = None, *, root: str = PROC) -> bytes:
             task = live_thread(pid, root=root)
             if task is None:
                 return b""
-        link = f"{root}/{task}/exe"
-        path = read_link(link)
+        path = read_link(f"{root}/{task}/exe")
         if path:
-            if path.endswith(_DELETED) and not _is_same_file(path, link):
-                path = path[: -len(_DELETED)]
-            return path
+            return _reachable(path, task, root)
     return b""
 
 
-def _is_same_file(path: bytes, link: str) -> bool:
+def _reachable(path: bytes, task: int, root: str) -> bytes:
+    """Return the program's own name where that leads to it, else the name that /proc has for it."""
+    top = read_link(f"{root}/{task}/root")
+    inside = b"" if top is None else os.fsencode(f"{root}/{task}/root")
+    if top not in (None, b"/") and path.startswith(top + b"/"):
+        # The kernel tells it as seen from our root, and the process has another.
+        path = path[len(top) :]
+    if _is_same_file(inside + path, task, root):
+        return path
+    # Deleted, replaced by a newer one, hidden under a mount, or outside of the root: /proc still has it.
+    for number in reversed(status_fields(task, root=root).get("NSpid", str(task)).split()):
+        link = b"/proc/%d/exe" % int(number)
+        if _is_same_file(inside + link, task, root):
+            return link
+    return path.removesuffix(_DELETED)
+
+
+def _is_same_file(path: bytes, task: int, root: str) -> bool:
     try:
-        return os.path.samestat(os.stat(path), os.stat(link))
+        return os.path.samestat(os.stat(path), os.stat(f"{root}/{task}/exe"))
     except OSError:
         return False
 

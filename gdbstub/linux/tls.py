@@ -32,13 +32,12 @@ from gdbstub.linux.image import (
     AT_PHNUM,
     EHDR_SIZE,
     PT_DYNAMIC,
-    PT_LOAD,
-    PT_PHDR,
     PT_TLS,
     ImageMemory,
     Read,
     Segment,
     auxiliary_vector,
+    load_bias,
     segments,
 )
 from gdbstub.vocab.errors import TargetError
@@ -150,14 +149,7 @@ class _Process:
         return dynamic is not None and module.l_ld == (dynamic.vaddr + self._bias()) & self._memory.mask
 
     def _bias(self) -> int:
-        own = _one(self._program, PT_PHDR)
-        if own is not None:
-            return self._headers - own.vaddr
-        # A static PIE has no PT_PHDR; its headers are at the start of the file.
-        for each in self._program:
-            if each.kind == PT_LOAD and each.offset == 0:
-                return self._headers - EHDR_SIZE[self._word] - each.vaddr
-        return 0
+        return load_bias(self._program, self._headers, self._word)
 
     def program_distance(self) -> int:
         """Return how far below the thread pointer the program's storage starts."""

@@ -270,7 +270,7 @@ class Target(Protocol):
     # Signals
 
     def read_siginfo(self, tid: Tid) -> bytes:
-        """Return the siginfo_t of the current stop."""
+        """Return the siginfo_t of the current stop, in the form that the program has it."""
 
     def write_siginfo(self, tid: Tid, data: bytes) -> None:
         """Replace the siginfo_t that is about to be delivered."""
@@ -285,6 +285,13 @@ class Target(Protocol):
 
     def exec_file(self, pid: Pid) -> bytes:
         """Return the path of the running program, as seen inside its own root."""
+
+    def text_start(self, pid: Pid) -> Addr:
+        """Return where the first segment of the running program lies.
+
+        Raises:
+            TargetError: ENOENT where the program does not say.
+        """
 
     def libraries(self, pid: Pid, *, start: int | None, prev: int | None, lmid: int | None) -> bytes:
         """Return the list of shared libraries as gdb's XML document."""

@@ -16,7 +16,7 @@ import signal
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
 from gdbstub.arch.spec import ArchSpec
-from gdbstub.linux import diagnose, osdata, procfs, ptrace_calls, tls
+from gdbstub.linux import diagnose, osdata, procfs, ptrace_calls, siginfo, tls
 from gdbstub.linux.constants import (
     PTRACE_O_EXITKILL,
     PTRACE_O_TRACECLONE,
@@ -26,6 +26,7 @@ from gdbstub.linux.constants import (
     PTRACE_O_TRACEVFORK,
     PTRACE_O_TRACEVFORKDONE,
 )
+from gdbstub.linux.image import text_start
 from gdbstub.linux.libraries import svr4_xml
 from gdbstub.linux.search import search
 from gdbstub.linux.spawn import spawn
@@ -500,12 +501,15 @@ class Tracer:
         return site is not None and engine_id in site.owners
 
     def read_siginfo(self, tid: Tid) -> bytes:
-        """Return the siginfo_t of the current stop."""
-        return ptrace_calls.read_siginfo(self._registers(tid).tid)
+        """Return the siginfo_t of the current stop, as the program has it."""
+        tracee = self._registers(tid)
+        data = ptrace_calls.read_siginfo(tid)
+        return data if tracee.inferior.spec.pointer_size == 8 else siginfo.to_32(data)
 
     def write_siginfo(self, tid: Tid, data: bytes) -> None:
         """Replace the siginfo_t that is about to be delivered."""
-        ptrace_calls.write_siginfo(self._registers(tid).tid, data)
+        tracee = self._registers(tid)
+        ptrace_calls.write_siginfo(tid, data if tracee.inferior.spec.pointer_size == 8 else siginfo.from_32(data))
 
     def auxv(self, pid: Pid) -> bytes:
         """Return the auxiliary vector as the kernel laid it out."""
@@ -515,6 +519,18 @@ class Tracer:
         """Return the path of the running program, as seen inside its own root."""
         inferior = self._world.inferior(pid)
         return procfs.exec_path(Pid(inferior.live_tid()))
+
+    def text_start(self, pid: Pid) -> Addr:
+        """Return where the first segment of the running program lies."""
+        inferior = self._world.inferior(pid)
+
+        def read(address: int, length: int) -> bytes:
+            return self.read_memory(pid, Addr(address), length)
+
+        start = text_start(read, self.auxv(pid), inferior.spec.pointer_size)
+        if start is None:
+            raise TargetError(errno.ENOENT, "the program's headers cannot be read")
+        return Addr(start)
 
     def libraries(self, pid: Pid, *, start: int | None, prev: int | None, lmid: int | None) -> bytes:
         """Return the list of shared libraries as gdb's XML document."""

@@ -375,6 +375,10 @@ class FakeTarget:
         self._process(pid)
         return b"/bin/fake"
 
+    def text_start(self, pid: Pid) -> Addr:
+        self._did("text_start", pid)
+        return BASE
+
     def libraries(self, pid: Pid, *, start: int | None, prev: int | None, lmid: int | None) -> bytes:
         return f"<library-list-svr4 start={start} prev={prev} lmid={lmid}/>".encode()
 

@@ -50,13 +50,20 @@ class TraceeBuilder:
         self._folder = folder
         self._built: dict[str, Program] = {}
 
-    def __call__(self, name: str) -> Program:
-        if name not in self._built:
+    def __call__(self, name: str, *options: str) -> Program:
+        """Build a tracee.
+
+        Args:
+            name: Of its source.
+            options: More words for the compiler; the last ones win.
+        """
+        key = "".join((name, *options))
+        if key not in self._built:
             source = next(path for suffix in (".c", ".S") if (path := SOURCES / (name + suffix)).exists())
-            target = self._folder / name
-            subprocess.run(["gcc", *FLAGS, "-o", target, source], check=True)
-            self._built[name] = Program(target)
-        return self._built[name]
+            target = self._folder / key
+            subprocess.run(["gcc", *FLAGS, *options, "-o", target, source], check=True)
+            self._built[key] = Program(target)
+        return self._built[key]
 
 
 class LineReader:

@@ -81,6 +81,7 @@ _OFFERED = (
     "qXfer:osdata:read+",
     "vContSupported+",
     "QAllow+",
+    "QAgent+",
     "ConditionalBreakpoints+",
     "BreakpointCommands+",
     "swbreak+",

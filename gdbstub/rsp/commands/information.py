@@ -1,4 +1,6 @@
-"""Packets that ask about memory and the program, and what this client may do: ``qCRC qSearch qExecAndArgs QAllow``.
+"""Packets that ask about memory and the program, and what this client may do.
+
+``qCRC qSearch qExecAndArgs qOffsets qSymbol QAllow QAgent``.
 
 Layer: rsp.  Spec: GDB manual, "General Query Packets".
 """
@@ -50,6 +52,40 @@ class ProgramAndArguments(NamedTuple):
     def parse(cls, args: bytes) -> ProgramAndArguments:
         """Parse nothing."""
         return cls()
+
+
+@command(b"qOffsets", clients="gdb, lldb", without="relocates a PIE by its auxiliary vector alone")
+class Offsets(NamedTuple):
+    """Ask where the program was loaded."""
+
+    @classmethod
+    def parse(cls, args: bytes) -> Offsets:
+        """Parse nothing."""
+        return cls()
+
+
+@command(b"qSymbol", clients="gdb, lldb", without="offers its symbols no more: that is what we want")
+class OfferSymbols(NamedTuple):
+    """Offer to look up symbols for the server."""
+
+    @classmethod
+    def parse(cls, args: bytes) -> OfferSymbols:
+        """Parse ``VALUE:NAME``, which needs no look: we ask for no symbol."""
+        return cls()
+
+
+@command(b"QAgent", clients="gdb", without="refuses set agent on")
+class UseAgent(NamedTuple):
+    """Choose whether an agent inside the process helps."""
+
+    on: bool
+
+    @classmethod
+    def parse(cls, args: bytes) -> UseAgent:
+        """Parse ``0`` or ``1``."""
+        if args not in (b"0", b"1"):
+            raise PacketError(f"QAgent:0 or QAgent:1 expected, not {args[:20]!r}")
+        return cls(args == b"1")
 
 
 @command(b"QAllow", clients="gdb", without="only the client keeps its may-... settings")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gdbstub.target.engine import Vote
 from gdbstub.target.events import WatchHit, WatchKind
 from gdbstub.vocab.ids import Addr
@@ -52,6 +54,30 @@ def test_the_program_and_its_arguments() -> None:
     play = Playbook(program=["/bin/a", "b c", ""])
     play.gets(b"qExecAndArgs").sends(b"S;%s;%s;" % (b"/bin/a".hex().encode(), rb"b\ c ''".hex().encode()))
     Playbook().gets(b"qExecAndArgs").sends(b"U")
+
+
+def test_where_the_program_is() -> None:
+    play_with(bytes(8)).gets(b"qOffsets").sends(b"TextSeg=400000")
+    Playbook().gets(b"qOffsets").sends_like(rb"E\..*")
+
+
+def test_symbols_are_declined_for_good() -> None:
+    play_with(bytes(8)).gets(b"qSymbol::").sends(b"").gets(b"qSymbol:10:6d61696e").sends(b"")
+
+
+def test_an_agent_is_used_or_not() -> None:
+    play = play_with(bytes(8)).gets(b"QAgent:1").sends(b"OK").gets(b"QAgent:0").sends(b"OK")
+    play.gets(b"QAgent:2").sends_like(rb"E\..*")
+
+
+@pytest.mark.parametrize("payload", [b"Qbtrace:bts", b"Qbtrace:off", b"Qbtrace-conf:bts:size=100"])
+def test_branches_are_declined_with_a_reason(payload: bytes) -> None:
+    play_with(bytes(8)).gets(payload).sends_like(rb"E\..*does not record branches.*")
+
+
+def test_there_are_no_recorded_branches() -> None:
+    play = play_with(bytes(8)).gets(b"qXfer:btrace:read:all:0,100").sends(b"E.no branches have been recorded")
+    play.gets(b"qXfer:btrace-conf:read::0,100").sends(b"E.no branches have been recorded")
 
 
 def test_permissions() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,6 +108,26 @@ def test_errors_inside_a_root(jailed: LinuxFiles, path: bytes, expected: str) ->
     with pytest.raises(TargetError) as caught:
         jailed.open(path, os.O_RDONLY, 0)
     assert code(caught) == expected
+
+
+def test_a_process_s_program_can_be_opened_though_it_was_deleted(
+    jailed: LinuxFiles, jail: Path, tmp_path: Path
+) -> None:
+    # The root of the made-up process is ours, by a name that is not.
+    (tmp_path / "proc" / "123" / "root").unlink()
+    (tmp_path / "proc" / "123" / "root").symlink_to("/proc")
+    path = b"/%d/exe" % os.getpid()
+    with Path(sys.executable).open("rb") as file:
+        assert contents(jailed, path) == file.read(100)
+    assert jailed.stat(path).inode == os.stat(sys.executable).st_ino
+    with pytest.raises(TargetError) as caught:
+        jailed.open(b"/%d/cwd" % os.getpid(), os.O_RDONLY, 0)
+    assert code(caught) in ("EXDEV", "ENOENT")
+
+
+def test_only_proc_s_own_links_are_no_text(jailed: LinuxFiles, jail: Path, tmp_path: Path) -> None:
+    (jail / "exe").symlink_to("/etc/os")
+    assert contents(jailed, b"/exe") == b"inside"
 
 
 def test_links_inside_a_root(jailed: LinuxFiles) -> None:

@@ -153,6 +153,33 @@ def test_a_program_that_is_really_called_deleted_keeps_its_name(root: Path) -> N
     assert procfs.exec_path(77, root=str(root)) == os.fsencode(program)
 
 
+@pytest.fixture
+def running(root: Path) -> Path:
+    """Make process 77 run a program of a root of its own; return that root."""
+    inside = root / "jail"
+    (inside / "bin").mkdir(parents=True)
+    (inside / "proc" / "5").mkdir(parents=True)
+    (inside / "bin" / "tool").write_bytes(b"the one that runs")
+    (root / "77" / "exe").symlink_to(inside / "bin" / "tool")
+    (root / "77" / "root").symlink_to(inside)
+    (root / "77" / "status").write_text("Pid:\t77\nNSpid:\t77\t5\n")
+    return inside
+
+
+def test_a_program_is_named_as_its_own_root_has_it(root: Path, running: Path) -> None:
+    assert procfs.exec_path(77, root=str(root)) == b"/bin/tool"
+
+
+def test_a_program_whose_name_leads_elsewhere_is_named_by_proc(root: Path, running: Path) -> None:
+    outside = root / "tool"
+    outside.write_bytes(b"another")
+    (root / "77" / "exe").unlink()
+    (root / "77" / "exe").symlink_to(outside)
+    assert procfs.exec_path(77, root=str(root)) == os.fsencode(outside)
+    os.link(outside, running / "proc" / "5" / "exe")
+    assert procfs.exec_path(77, root=str(root)) == b"/proc/5/exe"
+
+
 @pytest.mark.parametrize(("head", "bits"), [(b"\x7fELF\x01", 32), (b"\x7fELF\x02", 64)])
 def test_the_class_is_in_the_programs_header(root: Path, head: bytes, bits: int) -> None:
     (root / "77" / "exe").write_bytes(head + bytes(11))

@@ -4,6 +4,7 @@
 def load() -> None:
     """Import every family, which enters its handlers."""
     from gdbstub.engines.gdbremote.handlers import (  # noqa: F401  (imported for their registration)
+        branches,
         breakpoints,
         features,
         hostio,

@@ -1,4 +1,4 @@
-"""Handlers of ``qCRC qSearch qExecAndArgs QAllow``.
+"""Handlers of ``qCRC qSearch qExecAndArgs qOffsets qSymbol QAllow QAgent``.
 
 Layer: engines.
 """
@@ -10,9 +10,17 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from gdbstub.engines.gdbremote.dispatch import handles
-from gdbstub.rsp.commands.information import Allow, MemoryChecksum, ProgramAndArguments, SearchMemory
+from gdbstub.rsp.commands.information import (
+    Allow,
+    MemoryChecksum,
+    OfferSymbols,
+    Offsets,
+    ProgramAndArguments,
+    SearchMemory,
+    UseAgent,
+)
 from gdbstub.rsp.crc import Crc32
-from gdbstub.rsp.replies import OK, Reply
+from gdbstub.rsp.replies import EMPTY, OK, Reply
 from gdbstub.vocab.errors import TargetError
 from gdbstub.vocab.ids import Addr, Pid
 from gdbstub.vocab.shellwords import escape_for_shell
@@ -72,6 +80,28 @@ def program_and_arguments(session: Session, cmd: ProgramAndArguments) -> Reply:
     words = arguments if session.launch_spec.raw_arguments else map(escape_for_shell, arguments)
     fields = (each.encode("utf-8", "surrogateescape").hex() for each in (program, " ".join(words)))
     return f"S;{';'.join(fields)};".encode()
+
+
+@handles(Offsets)
+def offsets(session: Session, cmd: Offsets) -> Reply:
+    """Answer where the first segment lies: the others are as far from their own addresses."""
+    return b"TextSeg=%x" % session.target.text_start(session.process())
+
+
+@handles(OfferSymbols)
+def offer_symbols(session: Session, cmd: OfferSymbols) -> Reply:
+    """Decline.
+
+    QUIRK(gdb, all): after an OK, which also means "none needed", it offers again for every library that is
+    loaded, one round trip each; after the empty reply never again.  Test: e2e/test_information.py.
+    """
+    return EMPTY
+
+
+@handles(UseAgent)
+def use_agent(session: Session, cmd: UseAgent) -> Reply:
+    """Take either choice: what an agent in the process would evaluate is evaluated here."""
+    return OK
 
 
 @handles(Allow)
