@@ -120,7 +120,9 @@ def _set_debug_format(session: Session, words: list[str]) -> Iterator[str]:
 
 @monitor("set libthread-db-search-path PATH", "Accepted and ignored: thread-local storage needs no library here.")
 def _set_search_path(session: Session, words: list[str]) -> Iterator[str]:
-    yield "libthread-db-search-path is not used: this server reads thread-local storage by itself."
+    # The first line is gdbserver's, because tools wait for it.
+    yield f"libthread-db-search-path set to `{' '.join(words)}'"
+    yield "It is not used: this server reads thread-local storage by itself."
 
 
 @monitor("set remote-debug 0|1", "Switch the log of packets.")

@@ -87,3 +87,9 @@ def test_commands_work_while_it_runs() -> None:
 
 def test_blanks_do_not_matter() -> None:
     assert said(Playbook(process()), "  set   debug   1 ") == ("Debug output enabled.\n", b"OK")
+
+
+def test_the_search_path_of_libthread_db_is_taken_in_gdbservers_words() -> None:
+    text, reply = said(Playbook(process()), "set libthread-db-search-path /foo/bar")
+    assert text.splitlines()[0] == "libthread-db-search-path set to `/foo/bar'"
+    assert reply == b"OK"
