@@ -30,6 +30,12 @@ OK = b"OK"
 EMPTY = b""
 
 
+def plain_text(text: str) -> bytes:
+    """Write a text so that it may stand in a packet: ASCII, without what the framing uses."""
+    # A bare ``*`` would be read as a run length.
+    return text.encode("ascii", "replace").translate(_NOT_IN_TEXT)
+
+
 def error_reply(failure: StubError, *, texts: bool) -> bytes:
     """Turn a failure into the payload of a reply.
 
@@ -40,8 +46,7 @@ def error_reply(failure: StubError, *, texts: bool) -> bytes:
     if isinstance(failure, Unsupported):
         return EMPTY
     if texts:
-        # A bare ``*`` would be read as a run length.
-        return b"E." + str(failure).encode("ascii", "replace").translate(_NOT_IN_TEXT)
+        return b"E." + plain_text(str(failure))
     code = errno.EPERM if isinstance(failure, PacketError) else errno.EINVAL
     if isinstance(failure, TargetError):
         code = failure.errno

@@ -57,10 +57,15 @@ class Awaiting(Enum):
     STOP = "a stop reply"
     QUERY = "the reply to ?"
     LAUNCH = "the reply to vRun"
+    ARGUMENTS = "the reply to A"
     ATTACH = "the reply to vAttach"
     KILL = "the reply to vKill"
     #: A Ctrl-C in non-stop: one thread is to stop with SIGINT.
     INTERRUPT = "a Ctrl-C's stop"
+
+
+#: What a process's end answers.
+_ENDED_BY_EXIT = frozenset((Awaiting.STOP, Awaiting.LAUNCH, Awaiting.ARGUMENTS, Awaiting.ATTACH, Awaiting.QUERY))
 
 
 class Reports:
@@ -86,6 +91,8 @@ class Reports:
         #: The process whose ``vAttach`` or ``vRun`` is awaited.
         self.attaching = Pid(0)
         self.starting = Pid(0)
+        #: Why the last start failed; None: it did not.
+        self.launch_failure: str | None = None
         #: The awaited start is ``R``'s, which has no reply.
         self.restarting = False
         self._notifications: deque[bytes] = deque()
@@ -195,6 +202,8 @@ class Reports:
                 self._report_query()
             case Awaiting.ATTACH:
                 self._report_attach()
+            case Awaiting.ARGUMENTS:
+                self._report_launched()
             case Awaiting.STOP | Awaiting.LAUNCH:
                 self._report()
 
@@ -271,6 +280,17 @@ class Reports:
         tid = next((each.tid for each in threads if each.tid == Tid(pid)), threads[0].tid if threads else Tid(pid))
         self._send_stop(Interrupted(pid, tid), GDB_SIGNAL_0)
 
+    def _report_launched(self) -> None:
+        """Answer ``A``: why the program stands is asked for later."""
+        event, self.chosen = self.chosen, None
+        self.awaiting = Awaiting.NOTHING
+        if isinstance(event, ProcessExited):
+            self.exits.append(event)
+        elif event is not None:
+            self._session.general = event.tid
+            self._session.host.note_stop(event.pid, event)
+        self._session.send(OK)
+
     def _thread_exited(self, event: ThreadExited) -> None:
         """Report a thread's end to a client that wishes it, or whose last resumed thread it was."""
         self.pending.pop(event.tid, None)
@@ -322,10 +342,9 @@ class Reports:
         if self._session.nonstop:
             self.notify(exit_reply(self._session, event))
             return
-        if self.awaiting in (Awaiting.STOP, Awaiting.LAUNCH, Awaiting.ATTACH, Awaiting.QUERY) and (
-            self.chosen is None or self.chosen.pid == event.pid
-        ):
-            self.awaiting = Awaiting.STOP
+        if self.awaiting in _ENDED_BY_EXIT and (self.chosen is None or self.chosen.pid == event.pid):
+            if self.awaiting is not Awaiting.ARGUMENTS:
+                self.awaiting = Awaiting.STOP
             self.chosen = event
             self._target.hold_all(self._engine_id)
         else:
@@ -334,8 +353,9 @@ class Reports:
     def _launch_failed(self, event: LaunchFailed) -> None:
         if self.restarting:
             self._restarted()
-        elif self.awaiting is Awaiting.LAUNCH:
+        elif self.awaiting in (Awaiting.LAUNCH, Awaiting.ARGUMENTS):
             self.awaiting = Awaiting.NOTHING
+            self.launch_failure = event.text
             self._session.send(error_reply(TargetError(1, event.text), texts=self._session.features.error_texts))
 
     def _restarted(self) -> None:
@@ -345,9 +365,10 @@ class Reports:
         self._session.serve_postponed()
 
     def _launched_nonstop(self, event: Launched) -> None:
+        quiet = self.awaiting is Awaiting.ARGUMENTS
         self.awaiting = Awaiting.NOTHING
         self._session.host.note_stop(event.pid, event)
-        self._session.send(stop_reply(self._session, event))
+        self._session.send(OK if quiet else stop_reply(self._session, event))
 
     def on_lost(self, pid: Pid) -> None:
         """Learn that another client ended the tracing of a process: for this one it is gone."""
@@ -370,7 +391,7 @@ class Reports:
         # SPEC(Interrupts): one that comes while the program stands is queued for the next resume.  It has
         # crossed a stop reply, maybe that of a breakpoint whose condition the client finds false.
         self.interrupted = True
-        if self.awaiting in (Awaiting.STOP, Awaiting.LAUNCH):
+        if self.awaiting in (Awaiting.STOP, Awaiting.LAUNCH, Awaiting.ARGUMENTS):
             self._target.hold_all(self._engine_id)
 
     def pending_for(self, tids: Sequence[Tid], votes: dict[Tid, Vote]) -> TraceEvent | None:

@@ -1,6 +1,6 @@
-"""Packets about whole processes: ``? D k vKill vRun vAttach R``.
+"""Packets about whole processes: ``? D k vKill vRun A qLaunchSuccess vAttach R``.
 
-Layer: rsp.  Spec: GDB manual, "Packets".
+Layer: rsp.  Spec: GDB manual, "Packets"; LLDB's lldbgdbremote, "A", "qLaunchSuccess".
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Kill(NamedTuple):
         return cls(Pid(parse_number(args)))
 
 
-@command(b"vRun", clients="gdb extended-remote", without="cannot run a program")
+@command(b"vRun", clients="gdb extended-remote, lldb", without="cannot run a program")
 class Run(NamedTuple):
     """Start a program; an empty name means the last one."""
 
@@ -73,6 +73,39 @@ class Run(NamedTuple):
         """Parse ``PROGRAM[;ARGUMENT...]``, each in hex."""
         program, *arguments = (parse_text(each) for each in args.split(b";"))
         return cls(program, tuple(arguments))
+
+
+@command(b"A", clients="lldb without vRun, Delve", without="cannot launch")
+class LaunchArguments(NamedTuple):
+    """Start a program; how that went is asked for by ``qLaunchSuccess``."""
+
+    words: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, args: bytes) -> LaunchArguments:
+        """Parse ``LENGTH,INDEX,HEX`` for each word, with commas between; the lengths are decimal, of the hex text."""
+        fields = args.split(b",")
+        if len(fields) % 3:
+            raise PacketError(f"LENGTH,INDEX,HEX expected: A{args[:60]!r}")
+        words: list[str] = []
+        for position in range(0, len(fields), 3):
+            length, index, text = fields[position : position + 3]
+            if not (length.isdigit() and index.isdigit()) or int(length) != len(text):
+                raise PacketError(f"a word of {length[:20]!r} hex digits expected: {text[:60]!r}")
+            if int(index) != len(words):
+                raise PacketError(f"word {len(words)} expected, not {index[:20]!r}")
+            words.append(parse_text(text))
+        return cls(tuple(words))
+
+
+@command(b"qLaunchSuccess", clients="lldb without vRun, Delve", without="cannot launch")
+class LaunchSuccess(NamedTuple):
+    """Ask whether the last start went well; after ``E`` comes the text that says why not."""
+
+    @classmethod
+    def parse(cls, args: bytes) -> LaunchSuccess:
+        """Parse nothing."""
+        return cls()
 
 
 @command(b"vAttach", clients="gdb extended-remote, lldb", without="cannot attach")

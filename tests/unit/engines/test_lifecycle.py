@@ -255,6 +255,45 @@ def test_an_interrupt_during_a_run_is_reported_when_it_stands() -> None:
     play.gets(b"vCont;c").sends().asks_for("resume")
 
 
+# A
+
+
+def test_a_launch_is_answered_ok_when_it_stands_and_told_by_a_question() -> None:
+    play = Playbook()
+    play.gets(b"A4,0,2f61,4,1,6220").sends().asks(("launch", ("/a", "b ")))
+    assert not play.session.launch_spec.with_shell
+    play.event(Launched(NEW, NEW_LEADER), Vote.STOP).sends(b"OK")
+    assert ("created", NEW, "/a") in play.host.told
+    play.gets(b"qLaunchSuccess").sends(b"OK")
+    play.gets(b"qC").sends(b"QCp1f4.1f4")
+    play.gets(b"?").sends_like(rb"T05.*thread:p1f4.1f4;.*")
+
+
+def test_a_launch_in_non_stop_is_answered_ok() -> None:
+    play = Playbook().gets(b"QNonStop:1").forget()
+    play.gets(b"A2,0,61").event(Launched(NEW, NEW_LEADER), Vote.STOP).sends(b"OK")
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_launch_that_fails_is_explained_by_the_next_question(at_once: bool) -> None:
+    play = Playbook()
+    if at_once:
+        play.target.failures["launch"] = TargetError(2, "no such $program")
+    play.gets(b"A2,0,61")
+    if not at_once:
+        play.event(LaunchFailed(NEW, NEW_LEADER, "no such $program"))
+    play.sends(b"E.no such ?program")
+    play.gets(b"qLaunchSuccess").sends(b"Eno such ?program")
+    play.target.failures.clear()
+    play.gets(b"A2,0,61").gets(b"qLaunchSuccess").sends(b"OK")
+
+
+def test_a_launched_program_that_dies_at_once_was_launched() -> None:
+    play = Playbook()
+    play.gets(b"A2,0,61").event(ProcessExited(NEW, NEW_LEADER, 0, Signo(9))).sends(b"OK")
+    play.gets(b"?").sends(b"X09;process:1f4")
+
+
 def test_r_restarts_in_extended_mode_only() -> None:
     Playbook(process(), program=["/bin/a"]).gets(b"R00").sends(b"").asks_nothing()
     Playbook().gets(b"!").forget().gets(b"R00").sends(b"")

@@ -1,4 +1,4 @@
-"""Handlers of ``? D k vKill vRun vAttach R``.
+"""Handlers of ``? D k vKill vRun A qLaunchSuccess vAttach R``.
 
 Layer: engines.
 """
@@ -14,11 +14,21 @@ from gdbstub.engines.gdbremote.dispatch import handles
 from gdbstub.engines.gdbremote.observations import Observations
 from gdbstub.engines.gdbremote.reports import Awaiting
 from gdbstub.engines.gdbremote.stops import exit_reply, stop_reply
-from gdbstub.rsp.commands.lifecycle import Attach, Detach, Kill, KillAll, Restart, Run, WhyStopped
-from gdbstub.rsp.replies import EMPTY, LATER, OK, Reply
+from gdbstub.rsp.commands.lifecycle import (
+    Attach,
+    Detach,
+    Kill,
+    KillAll,
+    LaunchArguments,
+    LaunchSuccess,
+    Restart,
+    Run,
+    WhyStopped,
+)
+from gdbstub.rsp.replies import EMPTY, LATER, OK, Reply, plain_text
 from gdbstub.target.engine import Vote
 from gdbstub.target.events import Interrupted
-from gdbstub.vocab.errors import PacketError, StubError, TargetError
+from gdbstub.vocab.errors import PacketError, TargetError
 from gdbstub.vocab.ids import NO_SIGNAL, Pid, Tid
 from gdbstub.vocab.signals import GDB_SIGNAL_0, GDB_SIGNAL_TRAP
 
@@ -134,8 +144,31 @@ def run(session: Session, cmd: Run) -> Reply:
     return start(session, argv)
 
 
-def start(session: Session, argv: list[str]) -> Reply:
-    """Start a command line with what the client chose for it."""
+@handles(LaunchArguments)
+def launch_arguments(session: Session, cmd: LaunchArguments) -> Reply:
+    """Start a program and answer OK once it stands."""
+    if not cmd.words:
+        raise TargetError(errno.EINVAL, "no program given")
+    session.launch_spec.raw_arguments = False
+    session.launch_spec.with_shell = False
+    return start(session, list(cmd.words), Awaiting.ARGUMENTS)
+
+
+@handles(LaunchSuccess)
+def launch_success(session: Session, cmd: LaunchSuccess) -> Reply:
+    """Say how the last start went."""
+    failure = session.reports.launch_failure
+    return OK if failure is None else b"E" + plain_text(failure)
+
+
+def start(session: Session, argv: list[str], awaiting: Awaiting = Awaiting.LAUNCH) -> Reply:
+    """Start a command line with what the client chose for it.
+
+    Args:
+        session: Whose client asked.
+        argv: The program and its arguments.
+        awaiting: What the client expects as the reply.
+    """
     session.remember_program(argv)
     environment = dict(os.environ)
     for name, value in session.environment_changes.items():
@@ -144,15 +177,17 @@ def start(session: Session, argv: list[str]) -> Reply:
         else:
             environment[name] = value
     session.launch_spec = replace(session.launch_spec, argv=argv, environment=environment)
-    session.reports.awaiting = Awaiting.LAUNCH
+    session.reports.awaiting = awaiting
+    session.reports.launch_failure = None
     # What is left of the last program does not concern this one.
     session.reports.exits.clear()
     session.reports.interrupted = False
     session.general = Tid(0)
     try:
         pid = session.target.launch(session.engine_id, session.launch_spec)
-    except StubError:
+    except TargetError as failure:
         session.reports.awaiting = Awaiting.NOTHING
+        session.reports.launch_failure = failure.text
         raise
     session.reports.starting = pid
     return LATER
