@@ -443,7 +443,7 @@ class Server:
         if newcomer.role.observes:
             return None
         for each in sessions:
-            if each is newcomer or not each.spoken or each.role.observes or each.refusal is not None:
+            if each is newcomer or not each.spoken or each.role.observes or each.turned_away is not None:
                 continue
             if Role.EXCLUSIVE in (each.role, newcomer.role):
                 which = "an exclusive" if each.role is Role.EXCLUSIVE else "another"

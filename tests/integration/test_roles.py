@@ -92,8 +92,8 @@ def test_the_last_debugger_that_detaches_takes_the_process_from_the_observer(bui
         observer.current_stop()
         client.detach()
         proc.wait_untraced(stub.pid)
-        stub.tell("q")
         assert observer.ask("?").startswith("W00")
+        stub.tell("q")
 
 
 @pytest.mark.parametrize("first", ["exclusive", "debugger"])

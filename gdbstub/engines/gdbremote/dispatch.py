@@ -1,36 +1,46 @@
 """From a packet's command to the function that answers it.
 
-Layer: engines.  Used by: session, handlers.
+Layer: engines.  Used by: conversation, handlers.
+
+There are two kinds of sessions, and some packets are for both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from gdbstub.rsp.replies import Reply
 
-if TYPE_CHECKING:
-    from gdbstub.engines.gdbremote.session import Session
-
-Handler = Callable[["Session", Any], Reply]
+#: Takes the session, of the kind that the table is for, and the command.
+Handler: TypeAlias = Callable[[Any, Any], Reply]
+Handlers: TypeAlias = dict[type[Any], Handler]
 H = TypeVar("H", bound=Callable[..., Reply])
 
-_handlers: dict[type[Any], Handler] = {}
+#: What a session about processes under trace answers.
+DEBUGGING: Handlers = {}
+#: What a session about the machine, without a process, answers.
+PLATFORM: Handlers = {}
 
 
-def handles(command: type[Any]) -> Callable[[H], H]:
-    """Make a function ``(session, command) -> Reply`` the handler of one command class."""
+def handles(command: type[Any], *sessions: Handlers) -> Callable[[H], H]:
+    """Make a function ``(session, command) -> Reply`` the handler of one command class.
+
+    Args:
+        command: Which.
+        sessions: The kinds of sessions that it is for; DEBUGGING unless something is said.
+    """
 
     def enter(fn: H) -> H:
-        if command in _handlers:
-            raise ValueError(f"{command.__name__} has two handlers")
-        _handlers[command] = fn
+        for table in sessions or (DEBUGGING,):
+            if command in table:
+                raise ValueError(f"{command.__name__} has two handlers")
+            table[command] = fn
         return fn
 
     return enter
 
 
-def handler_of(command: type[Any]) -> Handler | None:
+def handler_of(command: type[Any], sessions: Handlers = DEBUGGING) -> Handler | None:
     """Return the handler of a command class, or None where the packet is declined."""
-    return _handlers.get(command)
+    return sessions.get(command)

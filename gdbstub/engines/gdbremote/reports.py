@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from gdbstub.engines.gdbremote.stops import exit_reply, stop_reply, thread_exit_reply
 from gdbstub.rsp.commands.threadevents import OPTION_CLONE, OPTION_EXIT
-from gdbstub.rsp.replies import OK, error_reply
+from gdbstub.rsp.replies import OK
 from gdbstub.target.engine import Vote
 from gdbstub.target.events import (
     Cloned,
@@ -356,7 +356,7 @@ class Reports:
         elif self.awaiting in (Awaiting.LAUNCH, Awaiting.ARGUMENTS):
             self.awaiting = Awaiting.NOTHING
             self.launch_failure = event.text
-            self._session.send(error_reply(TargetError(1, event.text), texts=self._session.features.error_texts))
+            self._session.send(self._session.refusal(TargetError(1, event.text)))
 
     def _restarted(self) -> None:
         self.restarting = False
