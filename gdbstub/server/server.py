@@ -34,6 +34,7 @@ from gdbstub.server.keeper import KEEPER, Keeper
 from gdbstub.server.listen import Listener, announce
 from gdbstub.server.serial import FdPair
 from gdbstub.server.settings import OnDisconnect, ServerSettings
+from gdbstub.target.engine import Vote
 from gdbstub.target.events import TraceEvent
 from gdbstub.tracer.driver import Driver
 from gdbstub.tracer.tracer import Tracer
@@ -273,7 +274,7 @@ class Server:
                     return False
                 self._served = True
                 self._close_listener()
-            self._notice_lost()
+            self._see_off(self._lost())
             if self._end.is_set():
                 return False
             self._tracer.attach_engine(session)
@@ -290,18 +291,28 @@ class Server:
             self._clients_poll.unregister(channel.read_fd)
             self._all_poll.unregister(channel.read_fd)
             if connection in self._connections:
-                self._connections.remove(connection)
-                self._gone(session)
+                self._see_off([connection, *(each for each in self._lost() if each is not connection)])
             session.close()
             self._flush_all()
 
-    def _notice_lost(self) -> None:
-        """See off clients that have gone, before another one looks at what they left behind."""
-        for connection in list(self._connections):
-            if connection.is_lost():
-                self._connections.remove(connection)
-                connection.scope.cancel()
-                self._gone(connection.session)
+    def _lost(self) -> list[Connection]:
+        return [connection for connection in self._connections if connection.is_lost()]
+
+    def _see_off(self, lost: Sequence[Connection]) -> None:
+        """See off clients that have gone, before another one looks at what they left behind.
+
+        Those that hold something go last: what was stopped when they were lost stays stopped, whatever the order in
+        which their ends were noticed.
+        """
+        for connection in sorted(lost, key=lambda each: self._holds(each.session)):
+            self._connections.remove(connection)
+            connection.scope.cancel()
+            self._gone(connection.session)
+
+    def _holds(self, session: Session) -> bool:
+        tracer = self._tracer
+        threads = (thread for pid in tracer.joined(session.engine_id) for thread in tracer.threads(pid))
+        return any(tracer.vote_of(session.engine_id, thread.tid) is Vote.STOP for thread in threads)
 
     def _close_listener(self) -> None:
         if self._listener is not None:

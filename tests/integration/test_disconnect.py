@@ -24,6 +24,24 @@ def reset(client: RspClient) -> None:
     client.close()
 
 
+@pytest.mark.parametrize("holder_goes_first", [True, False])
+def test_what_one_of_two_held_stays_stopped_when_both_are_lost_at_once(
+    build: TraceeBuilder, *, holder_goes_first: bool
+) -> None:
+    program = build("spin")
+    with at_ready(program, 1) as (stub, holder):
+        counted = holder.read_word(program.address("counters"))
+        with stub.connect() as looker:
+            os.kill(stub.server_pid, signal.SIGSTOP)
+            for client in (holder, looker) if holder_goes_first else (looker, holder):
+                client.close()
+            os.kill(stub.server_pid, signal.SIGCONT)
+        with stub.connect() as third:
+            assert third.current_stop().kind == "T"
+            assert third.read_word(program.address("counters")) == counted
+            finish(stub, third)
+
+
 @pytest.mark.parametrize("drop", [RspClient.close, reset], ids=["close", "reset"])
 def test_a_stopped_process_stays_stopped_for_the_next_client(build: TraceeBuilder, drop: object) -> None:
     assert callable(drop)
