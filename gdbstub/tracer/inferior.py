@@ -121,8 +121,13 @@ class Inferior:
         return None
 
     def listed(self) -> list[Tracee]:
-        """Return the threads a client may see."""
-        return [each for each in self.tracees.values() if each.state is not RunState.ZOMBIE]
+        """Return the threads a client may see.
+
+        Those whose exit status is on the way are no longer among them, but for a process of which nothing else
+        is left: a client that saw it without threads would never resume it to learn of its end.
+        """
+        seen = [each for each in self.tracees.values() if each.state is not RunState.ZOMBIE]
+        return [each for each in seen if each.state is not RunState.DYING] or seen
 
     def learn_reads(self) -> None:
         """Look at the memory that is watched for reads alone."""

@@ -147,6 +147,11 @@ class Playbook:
         self.target.calls.clear()
         return self
 
+    def take(self) -> list[bytes]:
+        """Return what was sent since the last check."""
+        items, self._items = self._items, []
+        return items
+
     def asks(self, *calls: tuple[object, ...]) -> Playbook:
         """Check what was asked of the target since the last check, all of it, in order."""
         assert self.target.take_calls() == list(calls)

@@ -18,9 +18,9 @@ Non-stop.  Each thread's stop is a notification of its own; nothing else stands.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gdbstub.engines.gdbremote.stops import exit_reply, stop_reply, thread_exit_reply
 from gdbstub.rsp.commands.threadevents import OPTION_CLONE, OPTION_EXIT
@@ -42,6 +42,7 @@ from gdbstub.target.events import (
     TraceEvent,
     VforkDone,
 )
+from gdbstub.target.ops import ThreadAction
 from gdbstub.vocab.errors import PacketError, StubError, TargetError
 from gdbstub.vocab.ids import Pid, Signo, ThreadSpec, Tid
 from gdbstub.vocab.signals import GDB_SIGNAL_0, GDB_SIGNAL_INT, GDB_SIGNAL_TRAP
@@ -68,6 +69,13 @@ class Awaiting(Enum):
 _ENDED_BY_EXIT = frozenset((Awaiting.STOP, Awaiting.LAUNCH, Awaiting.ARGUMENTS, Awaiting.ATTACH, Awaiting.QUERY))
 
 
+class Resumption(NamedTuple):
+    """What a client resumed last, all-stop."""
+
+    actions: Mapping[Pid, Sequence[ThreadAction]] = {}
+    others: Mapping[Pid, Vote] = {}
+
+
 class Reports:
     """The stops, exits and replies that one client waits for or has not been told of.
 
@@ -80,6 +88,7 @@ class Reports:
         self._target = session.target
         self._engine_id = session.engine_id
         self.awaiting = Awaiting.NOTHING
+        self.resumed = Resumption()
         self.chosen: TraceEvent | None = None
         self.pending: dict[Tid, TraceEvent] = {}
         self.exits: deque[ProcessExited] = deque()
@@ -457,9 +466,20 @@ class Reports:
         return isinstance(self.pending.get(tid), SignalStop)
 
     def stop_waiting_for(self, pid: Pid) -> None:
-        """Expect nothing more of a process that this client leaves."""
-        if self.chosen is not None and self.chosen.pid == pid:
+        """Expect nothing more of a process that this client leaves; what it awaits may come of another one."""
+        dropped = self.chosen is not None and self.chosen.pid == pid
+        if dropped:
             self.chosen = None
-        if self.awaiting is Awaiting.STOP and self._session.pids() == [pid]:
+        if self.awaiting is not Awaiting.STOP:
+            return
+        left = {each: vote for each, vote in self.resumed.others.items() if each != pid}
+        if self._session.pids() == [pid]:
             self.awaiting = Awaiting.NOTHING
             self.interrupted = False
+        elif dropped and not self.interrupted:
+            # Everything is held for a report that will not come: there is another one, or all goes on.
+            actions = {each: named for each, named in self.resumed.actions.items() if each != pid}
+            votes = {action.tid: action.vote for named in actions.values() for action in named}
+            self.chosen = self.pending_for(list(self.pending), votes)
+            if self.chosen is None:
+                self._target.resume(self._engine_id, actions, left)

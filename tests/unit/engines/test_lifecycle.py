@@ -120,6 +120,43 @@ def test_d_without_a_pid_leaves_every_process() -> None:
     assert ("detached", Pid(0x200), False, True) in play.host.told
 
 
+SECOND = Pid(0x200)
+HIT = SiteHit(PID, T1, Addr(0x401000), hardware=False)
+
+
+def two_running() -> Playbook:
+    play = Playbook(process(), process(SECOND)).stopped()
+    play.gets(b"vCont;c").forget()
+    for tid in (T1, Tid(SECOND)):
+        play.target.thread(tid).stopped = False
+    return play
+
+
+def test_the_others_run_on_when_the_one_with_the_hit_is_left_before_it_is_told() -> None:
+    play = two_running()
+    play.event(HIT, Vote.STOP).sends()
+    play.gets(b"D;64").sends(b"OK").asks_for("resume")
+    assert play.target.votes.get((ME, Tid(SECOND))) is not Vote.STOP
+    assert not play.target.thread(Tid(SECOND)).stopped
+    play.event(SignalStop(SECOND, Tid(SECOND), USR1), Vote.STOP).sends_like(rb"T1e.*thread:p200.200;.*")
+
+
+def test_another_hit_is_told_when_the_one_with_the_first_is_left() -> None:
+    play = two_running()
+    play.event(HIT, Vote.STOP).sends()
+    play.target.thread(T1).stopped = False
+    play.event(SignalStop(SECOND, Tid(SECOND), USR1), Vote.STOP).sends()
+    play.gets(b"D;64").stands()
+    assert [each[:3] for each in play.take()] == [b"OK", b"T1e"]
+
+
+def test_an_interrupt_is_told_though_the_one_with_the_hit_is_left() -> None:
+    play = two_running()
+    play.event(HIT, Vote.STOP).sends()
+    play.gets_bytes(b"\x03").gets(b"D;64").stands()
+    assert [each[:3] for each in play.take()] == [b"OK", b"T02"]
+
+
 def test_one_of_several_clients_only_leaves() -> None:
     shared = process()
     play = Playbook(shared).stopped()

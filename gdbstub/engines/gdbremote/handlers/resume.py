@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gdbstub.engines.gdbremote.dispatch import handles
 from gdbstub.engines.gdbremote.observations import Observations
-from gdbstub.engines.gdbremote.reports import Awaiting
+from gdbstub.engines.gdbremote.reports import Awaiting, Resumption
 from gdbstub.rsp.commands.resume import (
     Action,
     Continue,
@@ -131,6 +131,7 @@ def _resume(session: Session, actions: tuple[Action, ...]) -> Reply:
     for pid in plan.others:
         session.host.note_stop(pid, None)
     actions_by_pid = {pid: tuple(named.values()) for pid, named in plan.named.items()}
+    session.reports.resumed = Resumption(actions_by_pid, plan.others)
     session.target.resume(session.engine_id, actions_by_pid, plan.others)
     return LATER
 
