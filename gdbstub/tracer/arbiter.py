@@ -95,10 +95,12 @@ class Arbiter:
             self._queue(engine, locks=others is Vote.STOP and any(vote is not Vote.STOP for vote in named.values()))
 
     def amend(self, engine: EngineId, tid: Tid, vote: Vote, stepping: Range | None = None) -> None:
-        """Change an engine's vote on one thread and leave the rest."""
+        """Change an engine's vote on one thread and leave the rest; threads born after a resume run."""
         ballot = self._ballots.get(engine)
         if ballot is not None:
             ballot.named[tid] = vote
+            if vote is not Vote.STOP:
+                ballot.newborn = Vote.CONTINUE
             if stepping is None:
                 ballot.ranges.pop(tid, None)
             else:

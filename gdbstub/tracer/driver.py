@@ -74,8 +74,10 @@ class Driver:
             if tracer.drain():
                 if done():
                     self._patience = min(_PATIENCE_MAX, self._patience * 2 + 10_000)
-                    # The wake-up for what has just been handled would only find nothing.
+                    # The wake-up for what has just been handled would only find nothing; but it may be that of
+                    # a thread which was resumed only now, so a look follows.
                     self._clear_signalfd()
+                    tracer.drain()
                     return
                 now = perf_counter_ns()
                 deadline = now + self._patience

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from tests.support import proc
 from tests.support.dialogue import extended
-from tests.support.rsp_client import RspClient, StopReply
+from tests.support.gdb_signals import GdbSignal
+from tests.support.rsp_client import DEFAULT_FEATURES, RspClient, StopReply, parse_thread
+from tests.support.stub import attach
 from tests.support.tracees import TraceeBuilder, running
 
 
@@ -45,3 +47,35 @@ def test_ctrl_c_stops_one_thread_with_sigint(build: TraceeBuilder) -> None:
         client.ok(f"vCont;c:p{tracee.pid:x}.-1")
         tracee.ping()
         client.detach()
+
+
+def test_threads_born_after_a_resume_run_in_a_process_that_the_server_attached(build: TraceeBuilder) -> None:
+    with running(build("forks")) as tracee, attach(tracee.pid) as stub, stub.connect() as client:
+        client.pass_signals(GdbSignal.CHLD)
+        client.ok("QNonStop:1")
+        assert client.stop_of(client.ask("?")).tid == tracee.pid
+        client.ok("vStopped")
+        client.ok(f"vCont;c:p{tracee.pid:x}.-1")
+        tracee.tell("V")
+        assert tracee.line() == "vfork: exited 9"
+        assert tracee.line() == "hits 22"
+        client.detach()
+
+
+def test_threads_born_after_a_resume_run_in_a_child_that_was_kept(build: TraceeBuilder) -> None:
+    with (
+        running(build("forks")) as tracee,
+        attach(tracee.pid) as stub,
+        stub.connect(DEFAULT_FEATURES + ";fork-events+") as client,
+    ):
+        client.pass_signals(GdbSignal.CHLD)
+        client.ok("QNonStop:1")
+        assert client.stop_of(client.ask("?")).tid == tracee.pid
+        client.ok("vStopped")
+        client.ok(f"vCont;c:p{tracee.pid:x}.-1")
+        tracee.tell("t")
+        child, _ = parse_thread(next_stop(client).fields["fork"])
+        client.ok(f"vCont;c:p{tracee.pid:x}.-1;c:p{child:x}.-1")
+        assert next_stop(client).exited
+        assert tracee.line() == "fork: exited 13"
+        client.ok(f"D;{tracee.pid:x}")

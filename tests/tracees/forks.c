@@ -1,6 +1,6 @@
 /* Children of every kind run hot(), where a test has a breakpoint, and must end with their own status.
  * Letters: f fork, v vfork, V vfork while a sibling thread runs hot() 20 times, s fork by a bare syscall
- * instruction, w vfork by one, t a thread by a bare clone, h calls hot() here, q exits 0. */
+ * instruction, w vfork by one, t fork of a child that starts a thread, h calls hot() here, q exits 0. */
 #include "tracee.h"
 
 volatile long hits;
@@ -47,6 +47,12 @@ static void *sibling(void *argument)
     for (int i = 0; i < 20; i++)
         hot();
     atomic_store(&sibling_done, 1);
+    return argument;
+}
+
+static void *runs_hot(void *argument)
+{
+    hot();
     return argument;
 }
 
@@ -100,6 +106,13 @@ int main(void)
             break;
         case 'w':
             report("vfork", bare_vfork_exit());
+            break;
+        case 't':
+            if ((child = fork()) == 0) {
+                pthread_join(start(runs_hot, NULL), NULL);
+                _exit(13);
+            }
+            report("fork", child);
             break;
         case 'h':
             hot();

@@ -418,6 +418,8 @@ class ArbiterMachine(RuleBasedStateMachine):
             self.arbiter.amend(engine, tid, vote)
             if engine in self.models:
                 self.models[engine].votes[tid] = vote
+                if vote is not STOP:
+                    self.models[engine].newborn = CONTINUE
 
     @rule(giver=engines, heir=engines)
     def transfer(self, giver: EngineId, heir: EngineId) -> None:

@@ -1,0 +1,79 @@
+"""The event loop's side of the tracer: no status is left without a wake-up."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections.abc import Iterator
+from typing import cast
+
+import pytest
+
+from gdbstub.tracer.driver import Driver
+from gdbstub.tracer.tracer import Tracer
+
+
+class FakeTracer:
+    """Statuses that come with SIGCHLD, as the kernel's do."""
+
+    waiting = lonely = False
+    stirs = 0
+
+    def __init__(self) -> None:
+        self.ready = 0
+        #: How many more come while one is handled.
+        self.to_come = 0
+        self.handled = 0
+
+    def arrive(self) -> None:
+        """Let a thread stop."""
+        self.ready += 1
+        os.kill(os.getpid(), signal.SIGCHLD)
+
+    def drain(self) -> int:
+        """Handle what is there; the thread that is resumed meanwhile stops only afterwards."""
+        count, self.ready = self.ready, 0
+        self.handled += count
+        if count and self.to_come:
+            self.to_come -= 1
+            self.arrive()
+        return count
+
+
+@pytest.fixture
+def tracer() -> FakeTracer:
+    return FakeTracer()
+
+
+@pytest.fixture
+def driver(tracer: FakeTracer) -> Iterator[Driver]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    driver = Driver(cast(Tracer, tracer), lambda: None, lambda: False)
+    yield driver
+    driver.serve()
+    os.close(driver.signalfd)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def wakes(driver: Driver) -> bool:
+    return bool(select.select([driver.signalfd], [], [], 0)[0])
+
+
+def test_what_has_been_handled_does_not_wake(driver: Driver, tracer: FakeTracer) -> None:
+    tracer.arrive()
+    driver.poll(lambda: tracer.handled > 0)
+    assert tracer.handled == 1
+    assert not wakes(driver)
+
+
+@pytest.mark.parametrize("to_come", [1, 2, 3])
+def test_a_stop_that_comes_while_another_one_is_handled_is_not_lost(
+    driver: Driver, tracer: FakeTracer, to_come: int
+) -> None:
+    tracer.to_come = to_come
+    tracer.arrive()
+    driver.poll(lambda: tracer.handled > 0)
+    while wakes(driver):
+        driver.serve()
+    assert (tracer.handled, tracer.ready) == (1 + to_come, 0)
