@@ -43,6 +43,7 @@ def i386(xcr0: int) -> ArchSpec:
     linux = TdescFeature("org.gnu.gdb.i386.linux", (x86.general(_ORIG_EAX, "orig_eax", "orig_rax", 32, "int"),))
     return ArchSpec(
         gdb_name="i386",
+        llvm_name="i386",
         osabi="GNU/Linux",
         features=(core, x86.sse(_XMM0, 8), linux, *x86.extensions(xcr0, _FIRST_EXTENSION, 8)),
         pointer_size=4,

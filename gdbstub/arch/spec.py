@@ -57,6 +57,8 @@ class ArchSpec:
 
     #: GDB's architecture name, ``i386:x86-64``.
     gdb_name: str
+    #: LLVM's, the first part of a triple.
+    llvm_name: str
     #: GDB's osabi name.
     osabi: str
     features: tuple[TdescFeature, ...]

@@ -67,6 +67,7 @@ def x86_64(xcr0: int) -> ArchSpec:
     )
     return ArchSpec(
         gdb_name="i386:x86-64",
+        llvm_name="x86_64",
         osabi="GNU/Linux",
         features=(core, x86.sse(_XMM0, 16), linux, segments, *x86.extensions(xcr0, _FIRST_EXTENSION, 16)),
         pointer_size=8,

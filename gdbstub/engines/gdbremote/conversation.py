@@ -16,7 +16,8 @@ from time import perf_counter_ns
 
 from gdbstub.engines.gdbremote.dialect import Dialect, recognise
 from gdbstub.engines.gdbremote.dispatch import Handlers
-from gdbstub.engines.gdbremote.features import PACKET_SIZE, Features
+from gdbstub.engines.gdbremote.features import Features
+from gdbstub.engines.gdbremote.offers import PACKET_SIZE
 from gdbstub.rsp import registry
 from gdbstub.rsp.framing import BadPacket, Framer, Signal, frame, frame_notification, run_length
 from gdbstub.rsp.replies import EMPTY, LATER, Reply, error_reply

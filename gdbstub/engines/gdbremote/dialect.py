@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from gdbstub.engines.gdbremote.offers import TO_GDB, TO_LLDB, Offer
 from gdbstub.vocab.ids import Signo
 from gdbstub.vocab.signals import from_gdb, to_gdb
 
@@ -31,8 +32,8 @@ class Dialect(NamedTuple):
     attach_signal: int
     #: ``x`` is answered with the bytes alone, and ``x ADDRESS,0`` with OK; otherwise after a ``b``.
     bare_binary: bool
-    #: What ``qSupported`` offers to these clients only.
-    offers: tuple[str, ...]
+    #: What ``qSupported`` offers.
+    offers: tuple[Offer, ...]
 
     def signal_number(self, sig: Signo) -> int:
         """Return what a Linux signal is called on the wire."""
@@ -54,7 +55,7 @@ GDB = Dialect(
     launch_signal=5,
     attach_signal=0,
     bare_binary=False,
-    offers=("binary-upload+",),
+    offers=TO_GDB,
 )
 
 LLDB = Dialect(
@@ -63,7 +64,7 @@ LLDB = Dialect(
     launch_signal=19,
     attach_signal=19,
     bare_binary=True,
-    offers=(),
+    offers=TO_LLDB,
 )
 
 _REGISTERS = b"xmlRegisters="

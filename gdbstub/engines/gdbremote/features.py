@@ -10,9 +10,6 @@ from dataclasses import dataclass
 
 from gdbstub.engines.gdbremote.dialect import Dialect
 
-#: The longest packet we take, bytes; the value in ``qSupported`` is hex.
-PACKET_SIZE = 0x20000
-
 
 @dataclass(slots=True)
 class Features:
@@ -56,51 +53,6 @@ _FROM_CLIENT = {
     b"QThreadOptions+": "thread_options",
 }
 
-#: What we offer to everybody; what one dialect alone is offered is a fact of ``dialect``.
-_OFFERED = (
-    f"PacketSize={PACKET_SIZE:x}",
-    "QStartNoAckMode+",
-    "QPassSignals+",
-    "QProgramSignals+",
-    "QCatchSyscalls+",
-    "QStartupWithShell+",
-    "QEnvironmentHexEncoded+",
-    "QEnvironmentReset+",
-    "QEnvironmentUnset+",
-    "QSetWorkingDir+",
-    "QDisableRandomization+",
-    "QNonStop+",
-    "qXfer:features:read+",
-    "qXfer:threads:read+",
-    "qXfer:auxv:read+",
-    "qXfer:exec-file:read+",
-    "qXfer:libraries-svr4:read+",
-    "augmented-libraries-svr4-read+",
-    "qXfer:siginfo:read+",
-    "qXfer:siginfo:write+",
-    "qXfer:osdata:read+",
-    "vContSupported+",
-    "QAllow+",
-    "QAgent+",
-    "ConditionalBreakpoints+",
-    "BreakpointCommands+",
-    "swbreak+",
-    "hwbreak+",
-)
-
-#: What we offer to a client that announced it.
-_ANSWERED = (
-    ("multiprocess", "multiprocess+"),
-    ("error_texts", "error-message+"),
-    ("fork_events", "fork-events+"),
-    ("vfork_events", "vfork-events+"),
-    ("exec_events", "exec-events+"),
-    ("no_resumed", "no-resumed+"),
-    ("single_argument", "single-inf-arg+"),
-    ("thread_events", "QThreadEvents+"),
-    ("thread_options", "QThreadOptions=3"),
-)
-
 
 def negotiate(features: Features, dialect: Dialect, announced: Iterable[bytes]) -> bytes:
     """Take in what a client announced and return our side's answer in its dialect."""
@@ -108,5 +60,11 @@ def negotiate(features: Features, dialect: Dialect, announced: Iterable[bytes]) 
         name = _FROM_CLIENT.get(each)
         if name is not None:
             setattr(features, name, True)
-    answer = [*_OFFERED, *dialect.offers, *(text for name, text in _ANSWERED if getattr(features, name))]
+    answer: list[str] = []
+    for offer in dialect.offers:
+        if all(getattr(features, name) for name in offer.needs):
+            answer.append(offer.text)
+        else:
+            # It was announced in vain: what depends on it must not happen.
+            setattr(features, offer.needs[0], False)
     return ";".join(answer).encode()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gdbstub.engines.gdbremote.dialect import GDB
-from gdbstub.engines.gdbremote.features import PACKET_SIZE, Features, negotiate
+from gdbstub.engines.gdbremote.features import Features, negotiate
+from gdbstub.engines.gdbremote.offers import PACKET_SIZE
 from gdbstub.target.events import ForkKind
 from gdbstub.vocab.ids import Pid, Signo
 from tests.support.playbook import Playbook, process

@@ -1,0 +1,215 @@
+"""Registers as LLDB lists them: by sets, with their parts, and numbered by other standards too.
+
+Layer: arch.  Used by: engines.gdbremote (qXfer:features:read, qRegisterInfo, p, P, g, G, stop replies).
+Spec: LLDB's "GDB Remote Protocol Extensions", ``qRegisterInfo``; lldb's own reading of target descriptions.
+
+An entry is made of pieces of the registers of the ArchSpec, which are numbered as gdb counts them: ``eax`` is
+four bytes of ``rax``, ``ymm0`` is ``xmm0`` with ``ymm0h`` behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gdbstub.arch.spec import ArchSpec, Regset
+
+
+class Piece(NamedTuple):
+    """Bytes of one register of the ArchSpec."""
+
+    number: int
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One register as LLDB sees it."""
+
+    number: int
+    name: str
+    bits: int
+    #: Byte offset within ``g``; a part lies inside of what it is a part of.
+    offset: int
+    encoding: str
+    format: str
+    #: The set that it is shown with.
+    group: str
+    #: Its number in DWARF and in .eh_frame, which agree on Linux.
+    dwarf: int | None
+    #: What it is for, in LLDB's words (``pc``, ``arg1``), or empty.
+    generic: str
+    #: The register that it is a part of, by number.
+    container: int | None
+    #: The registers whose values a write to it changes, by number.
+    invalidates: tuple[int, ...]
+    #: What it is made of, lowest bytes first; fewer than ``bits`` mean zeros on top.
+    pieces: tuple[Piece, ...]
+
+    @property
+    def size(self) -> int:
+        """Width on the wire, bytes."""
+        return self.bits // 8
+
+
+class Draft(NamedTuple):
+    """An entry before it has a number."""
+
+    name: str
+    bits: int
+    group: str
+    pieces: tuple[Piece, ...]
+    encoding: str = "uint"
+    format: str = "hex"
+    dwarf: int | None = None
+    generic: str = ""
+    #: The name of the register that it is a part of.
+    container: str = ""
+    #: The name of a wider register that holds the same bytes from its lowest one on.
+    within: str = ""
+
+
+class Catalogue:
+    """All registers of one ArchSpec as LLDB lists them.
+
+    Args:
+        spec: What they are made of.
+        drafts: In the order of their numbers.
+    """
+
+    def __init__(self, spec: ArchSpec, drafts: list[Draft]) -> None:
+        self.spec = spec
+        places: dict[str, int] = {}
+        length = 0
+        by_name = {draft.name: draft for draft in drafts}
+        for draft in drafts:
+            if not draft.container and not draft.within:
+                places[draft.name] = length
+                length += draft.bits // 8
+        #: Length of ``g``, bytes.
+        self.length = length
+        number_of = {draft.name: number for number, draft in enumerate(drafts)}
+        families: dict[str, list[int]] = {}
+        for draft in drafts:
+            families.setdefault(_root(draft, by_name).name, []).append(number_of[draft.name])
+
+        def entry(draft: Draft) -> Entry:
+            number = number_of[draft.name]
+            root = _root(draft, by_name)
+            shift = _shift(draft, by_name[draft.container]) if draft.container else 0
+            family = families[root.name]
+            return Entry(
+                number,
+                draft.name,
+                draft.bits,
+                places[root.name] + shift,
+                draft.encoding,
+                draft.format,
+                draft.group,
+                draft.dwarf,
+                draft.generic,
+                number_of[draft.container] if draft.container else None,
+                tuple(each for each in family if each != number),
+                draft.pieces,
+            )
+
+        self.entries = tuple(map(entry, drafts))
+        #: Those that ``g`` consists of.
+        self.roots = tuple(self.entries[number_of[name]] for name in places)
+        general = {r.number: r for r in spec.registers if r.regset is Regset.GENERAL}
+        #: What stop replies carry: number, and place in the general regset.
+        self.general = tuple(
+            (each, general[each.pieces[0].number].offset)
+            for each in self.roots
+            if len(each.pieces) == 1 and each.pieces[0].number in general
+        )
+        by_piece = {each.pieces[0].number: each for each in self.roots if each.pieces}
+        self.pc, self.sp, self.fp = (by_piece[number] for number in (spec.pc, spec.sp, spec.expedited[0]))
+
+    def read(self, entry: Entry, read: Callable[[int], bytes]) -> bytes:
+        """Put the value of a register together.
+
+        Args:
+            entry: Which.
+            read: Returns a register of the ArchSpec by its number.
+        """
+        parts = [read(piece.number)[piece.offset : piece.offset + piece.size] for piece in entry.pieces]
+        return b"".join(parts).ljust(entry.size, b"\0")
+
+    def split(self, entry: Entry, data: bytes, read: Callable[[int], bytes]) -> Iterator[tuple[int, bytes]]:
+        """Take a new value of a register apart: yield registers of the ArchSpec and their new values.
+
+        Args:
+            entry: Which.
+            data: As wide as the register.
+            read: Returns a register of the ArchSpec by its number, for what stays as it is.
+        """
+        at = 0
+        for number, offset, size in entry.pieces:
+            old = read(number)
+            yield number, old[:offset] + data[at : at + size] + old[offset + size :]
+            at += size
+
+
+def _root(draft: Draft, by_name: dict[str, Draft]) -> Draft:
+    while draft.container or draft.within:
+        draft = by_name[draft.container or draft.within]
+    return draft
+
+
+def _shift(part: Draft, whole: Draft) -> int:
+    """Return how far into a register its part begins, bytes."""
+    first = part.pieces[0]
+    at = 0
+    for piece in whole.pieces:
+        if piece.number == first.number:
+            return at + first.offset - piece.offset
+        at += piece.size
+    raise ValueError(f"{part.name} is no part of {whole.name}")
+
+
+def catalogue_xml(catalogue: Catalogue) -> bytes:
+    """Return the target description as LLDB reads it best: one feature, with LLDB's attributes."""
+    lines = [
+        '<?xml version="1.0"?>\n<target version="1.0">\n',
+        f"<architecture>{catalogue.spec.llvm_name}</architecture>\n<feature>\n",
+    ]
+    for each in catalogue.entries:
+        attributes = {
+            "name": each.name,
+            "bitsize": each.bits,
+            "regnum": each.number,
+            "offset": each.offset,
+            "encoding": each.encoding,
+            "format": each.format,
+            "group": each.group,
+            "ehframe_regnum": each.dwarf,
+            "dwarf_regnum": each.dwarf,
+            "generic": each.generic or None,
+            "value_regnums": each.container,
+            "invalidate_regnums": ",".join(map(str, each.invalidates)) or None,
+        }
+        text = " ".join(f'{name}="{value}"' for name, value in attributes.items() if value is not None)
+        lines.append(f"<reg {text}/>\n")
+    lines.append("</feature>\n</target>\n")
+    return "".join(lines).encode("ascii")
+
+
+def register_info(entry: Entry) -> bytes:
+    """Return the reply to ``qRegisterInfo`` for one register."""
+    fields = {
+        "name": entry.name,
+        "bitsize": entry.bits,
+        "offset": entry.offset,
+        "encoding": entry.encoding,
+        "format": entry.format,
+        "set": entry.group,
+        "ehframe": entry.dwarf,
+        "dwarf": entry.dwarf,
+        "generic": entry.generic or None,
+        "container-regs": None if entry.container is None else f"{entry.container:x}",
+        "invalidate-regs": ",".join(f"{each:x}" for each in entry.invalidates) or None,
+    }
+    return "".join(f"{key}:{value};" for key, value in fields.items() if value is not None).encode("ascii")
