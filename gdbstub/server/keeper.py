@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gdbstub.target.engine import Vote
-from gdbstub.target.events import Launched, LaunchFailed, ProcessExited, TraceEvent
+from gdbstub.target.events import DEBUGGER_EVENTS, Launched, LaunchFailed, ProcessExited, TraceEvent
 from gdbstub.vocab.ids import EngineId, Pid, Signo
 from gdbstub.vocab.signals import name_of
 
@@ -28,6 +28,7 @@ class Keeper:
 
     engine_id = KEEPER
     keeps_traced = False
+    wants = DEBUGGER_EVENTS
 
     def __init__(self, say: Callable[[str], None], on_change: Callable[[], None]) -> None:
         self._say = say

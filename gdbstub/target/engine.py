@@ -13,7 +13,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Protocol
 
-from gdbstub.target.events import TraceEvent
+from gdbstub.target.events import SignalStop, TraceEvent
 from gdbstub.vocab.ids import EngineId, Pid, Signo
 
 
@@ -33,6 +33,10 @@ class Engine(Protocol):
         """The identity under which this engine owns votes and sites."""
 
     @property
+    def wants(self) -> frozenset[type[TraceEvent]]:
+        """The mask: the kinds of events that are offered to this engine."""
+
+    @property
     def keeps_traced(self) -> bool:
         """Tell whether a process stays traced for this engine's sake when every other one has left."""
 
@@ -50,3 +54,35 @@ class Engine(Protocol):
 
     def on_lost(self, pid: Pid) -> None:
         """Learn that an inferior is no longer traced, by another engine's wish."""
+
+
+class IdleEngine:
+    """An engine that takes part and does nothing: the base of those that do little.
+
+    Args:
+        engine_id: Its identity.
+    """
+
+    wants: frozenset[type[TraceEvent]] = frozenset()
+    keeps_traced = False
+
+    def __init__(self, engine_id: EngineId) -> None:
+        self.engine_id = engine_id
+
+    def on_event(self, event: TraceEvent) -> Vote:
+        """Let everything run."""
+        return Vote.CONTINUE
+
+    def on_quiet(self) -> None:
+        """Wait for nothing."""
+
+    def passes(self, pid: Pid, signal: Signo) -> bool:
+        """Look at signals only where the mask has them."""
+        return SignalStop not in self.wants
+
+    def catches(self, pid: Pid, number: int) -> bool:
+        """Catch no syscall."""
+        return False
+
+    def on_lost(self, pid: Pid) -> None:
+        """Forget nothing."""

@@ -74,6 +74,18 @@ class SignalStop(TraceEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class JobStopped(TraceEvent):
+    """Job control has stopped the thread; only SIGCONT lets it run on.  Nothing can be voted."""
+
+    signal: Signo
+
+
+@dataclass(frozen=True, slots=True)
+class JobContinued(TraceEvent):
+    """SIGCONT has ended a stop by job control.  Nothing can be voted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Interrupted(TraceEvent):
     """The thread was stopped because an engine asked for it.  Goes to that engine only."""
 
@@ -95,6 +107,11 @@ class Execed(TraceEvent):
     former_tid: Tid
 
 
+@dataclass(frozen=True, slots=True)
+class Joined(TraceEvent):
+    """The engine takes part in a process from now on.  Nothing can be voted; the process may run."""
+
+
 class ForkKind(Enum):
     """How a child process came about."""
 
@@ -108,6 +125,15 @@ class Forked(TraceEvent):
 
     child: Pid
     kind: ForkKind
+
+
+@dataclass(frozen=True, slots=True)
+class ChildBorn(TraceEvent):
+    """A child process exists; ``kept`` says whether it stays traced.  Nothing can be voted."""
+
+    child: Pid
+    kind: ForkKind
+    kept: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,3 +169,25 @@ class ProcessExited(TraceEvent):
 
     code: int
     signal: Signo | None
+
+
+#: What a debugger looks at.
+DEBUGGER_EVENTS: frozenset[type[TraceEvent]] = frozenset(
+    {
+        Cloned,
+        Execed,
+        Forked,
+        Interrupted,
+        Launched,
+        LaunchFailed,
+        ProcessExited,
+        SignalStop,
+        SiteHit,
+        StepDone,
+        SyscallStop,
+        ThreadExited,
+        ThreadStarted,
+        VforkDone,
+        WatchHit,
+    }
+)

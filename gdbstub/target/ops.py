@@ -77,8 +77,13 @@ class Target(Protocol):
 
     # Processes
 
-    def attach_engine(self, engine: Engine) -> None:
-        """Let an engine take part; it votes CONTINUE on everything until it says otherwise."""
+    def attach_engine(self, engine: Engine, *, everywhere: bool = False) -> None:
+        """Let an engine take part; it votes CONTINUE on everything until it says otherwise.
+
+        Args:
+            engine: Which.
+            everywhere: In every inferior, those that are there and those to come; ``Joined`` tells it of each.
+        """
 
     def detach_engine(self, engine_id: EngineId) -> None:
         """Withdraw an engine's votes, sites and slots.  What only it held runs on."""

@@ -21,7 +21,7 @@ from gdbstub.linux.constants import (
 )
 from gdbstub.linux.wait import WaitStatus, decode
 from gdbstub.target.engine import Vote
-from gdbstub.target.events import Cloned, Execed, Forked, ForkKind, Launched, ThreadStarted, VforkDone
+from gdbstub.target.events import ChildBorn, Cloned, Execed, Forked, ForkKind, Launched, ThreadStarted, VforkDone
 from gdbstub.tracer.inferior import Inferior
 from gdbstub.tracer.leaving import Leaving
 from gdbstub.tracer.settler import Settler
@@ -158,11 +158,14 @@ class Births:
                 twin.arm(child)
             if kind is ForkKind.VFORK:
                 twin.borrows_from = inferior
-            twin.arbiter.enter(self._world.keeper)
+            self._world.admit(twin)
             for engine_id in keepers:
                 twin.arbiter.enter(engine_id, Vote.STOP)
+            self._told_of_child(parent, twin, kind, kept=True)
             self._world.offer(parent, Forked(inferior.pid, parent.tid, twin.pid, kind), keepers)
+            self._world.greet(twin)
         else:
+            self._told_of_child(parent, twin, kind, kept=False)
             if kind is ForkKind.VFORK and inferior.sites:
                 # The siblings must stand before the patches are out, lest they run through unseen.
                 inferior.vfork_parent = parent
@@ -172,6 +175,12 @@ class Births:
                 self._let_child_go(inferior, child)
         self._world.mark(inferior)
         self._settler.rerun(parent)
+
+    def _told_of_child(self, parent: Tracee, child: Inferior, kind: ForkKind, *, kept: bool) -> None:
+        inferior = parent.inferior
+        if inferior.startup is None:
+            event = ChildBorn(inferior.pid, parent.tid, child.pid, kind, kept)
+            self._world.offer(parent, event, inferior.arbiter.engines())
 
     def _lend(self, parent: Tracee, child: Tracee) -> None:
         """Take the patches out of the memory that a vfork child borrows, and let both run."""
@@ -225,6 +234,7 @@ class Births:
             tracee.entered_syscall = None
             tracee.starting = True
             startup.failure()
+            self._world.greet(inferior)
             self._world.offer(tracee, Launched(inferior.pid, tracee.tid), [startup.engine])
         else:
             path = procfs.exec_path(inferior.pid)

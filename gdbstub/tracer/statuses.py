@@ -18,6 +18,8 @@ from gdbstub.linux.wait import StatusKind, WaitStatus, decode, is_stop, reap
 from gdbstub.target.engine import Vote
 from gdbstub.target.events import (
     Interrupted,
+    JobContinued,
+    JobStopped,
     LaunchFailed,
     ProcessExited,
     SignalStop,
@@ -154,6 +156,8 @@ class Statuses:
         if tracee.rearm:
             tracee.rearm = False
             inferior.arm(tracee)
+        if tracee.job_stopped is not (kind is StatusKind.GROUP_STOP):
+            self._job_control(tracee, status)
         if kind is StatusKind.SIGNAL_STOP:
             tracee.stop = StopKind.SIGNAL
             if status.detail == _SIGTRAP:
@@ -180,6 +184,15 @@ class Statuses:
                 [e for e in inferior.arbiter.engines() if e in awaited],
             )
             self._world.mark(inferior)
+
+    def _job_control(self, tracee: Tracee, status: WaitStatus) -> None:
+        """Tell of the beginning or the end of a group-stop; a thread that is interrupted in one reports it again."""
+        inferior = tracee.inferior
+        tracee.job_stopped = not tracee.job_stopped
+        event: TraceEvent = JobContinued(inferior.pid, tracee.tid)
+        if tracee.job_stopped:
+            event = JobStopped(inferior.pid, tracee.tid, Signo(status.detail))
+        self._world.offer(tracee, event, inferior.arbiter.engines())
 
     def _signal(self, tracee: Tracee, sig: Signo) -> None:
         inferior = tracee.inferior
@@ -387,7 +400,7 @@ class Statuses:
             told = LaunchFailed(inferior.pid, Tid(inferior.pid), text)
         for engine_id in engines:
             engine = self._world.engines.get(engine_id)
-            if engine is not None:
+            if engine is not None and type(told) in engine.wants:
                 self._world.guard(engine_id, partial(engine.on_event, told))
 
     def check_zombie_leaders(self) -> bool:

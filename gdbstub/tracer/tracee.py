@@ -68,6 +68,7 @@ class Tracee:
         "inferior",
         "injected",
         "interrupting",
+        "job_stopped",
         "mask_before",
         "newborn",
         "on_first_stop",
@@ -97,6 +98,8 @@ class Tracee:
         self.injected: list[Signo] = []
         #: PTRACE_INTERRUPT was sent and no stop has come since; any stop answers it.
         self.interrupting = False
+        #: In a group-stop, as engines were told.
+        self.job_stopped = False
         #: The last resume was PTRACE_SINGLESTEP.
         self.stepping = False
         #: Not to be resumed whatever the votes: a child's first stop is waited for.

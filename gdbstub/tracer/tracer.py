@@ -31,7 +31,7 @@ from gdbstub.linux.libraries import svr4_xml
 from gdbstub.linux.search import search
 from gdbstub.linux.spawn import spawn
 from gdbstub.target.engine import Engine, Vote
-from gdbstub.target.events import ForkKind, WatchKind
+from gdbstub.target.events import ForkKind, Joined, WatchKind
 from gdbstub.target.ops import HitRules, LaunchSpec, ThreadAction, ThreadInfo
 from gdbstub.tracer.debugslots import SlotKind
 from gdbstub.tracer.inferior import Inferior, Startup
@@ -94,13 +94,28 @@ class Tracer:
         """Tell whether every thread of the inferiors that the engine takes part in is stopped."""
         return self._settler.is_quiet(engine_id)
 
-    def attach_engine(self, engine: Engine) -> None:
-        """Let an engine take part; it votes CONTINUE on everything until it says otherwise."""
+    def attach_engine(self, engine: Engine, *, everywhere: bool = False) -> None:
+        """Let an engine take part; it votes CONTINUE on everything until it says otherwise.
+
+        Args:
+            engine: Which.
+            everywhere: In every inferior, those that are there and those to come; ``Joined`` tells it of each.
+        """
         self._world.engines[engine.engine_id] = engine
+        if not everywhere:
+            return
+        self._world.standing.append(engine.engine_id)
+        for inferior in self._world.inferiors.values():
+            inferior.arbiter.enter(engine.engine_id)
+            tracee = next(iter(inferior.tracees.values()), None)
+            if inferior.startup is None and tracee is not None:
+                self._world.offer(tracee, Joined(inferior.pid, tracee.tid), [engine.engine_id])
 
     def detach_engine(self, engine_id: EngineId) -> None:
         """Withdraw an engine's votes, sites and slots.  What only it held runs on."""
         self._world.engines.pop(engine_id, None)
+        if engine_id in self._world.standing:
+            self._world.standing.remove(engine_id)
         self._world.waiting.discard(engine_id)
         self._world.fork_wishes.pop(engine_id, None)
         self._world.clone_wishes.pop(engine_id, None)
@@ -159,7 +174,7 @@ class Tracer:
         inferior.startup = Startup(engine_id, child.execs_to_skip, child.failure)
         self._world.inferiors[child.pid] = inferior
         self._world.tracees[Tid(child.pid)] = inferior.add(Tid(child.pid))
-        inferior.arbiter.enter(self._world.keeper)
+        self._world.admit(inferior)
         inferior.arbiter.enter(engine_id)
         self._world.stirs += 1
         child.release()
@@ -202,8 +217,9 @@ class Tracer:
         self._world.inferiors[pid] = inferior
         for tid in taken:
             self._world.tracees[tid] = inferior.add(tid)
-        inferior.arbiter.enter(self._world.keeper)
+        self._world.admit(inferior)
         inferior.arbiter.enter(engine_id)
+        self._world.greet(inferior)
         inferior.arbiter.hold_all(engine_id)
         self._world.waiting.add(engine_id)
         self._world.mark(inferior)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 from gdbstub.linux import ptrace_calls
 from gdbstub.target.engine import Engine, Vote
-from gdbstub.target.events import ForkKind, TraceEvent
+from gdbstub.target.events import ForkKind, Joined, TraceEvent
 from gdbstub.target.ops import HitRules
 from gdbstub.tracer.debugslots import SlotKind
 from gdbstub.tracer.inferior import Inferior
@@ -49,6 +49,8 @@ class World:
         self.waiting: set[EngineId] = set()
         #: Engines that hold a fork child rather than let it go, and which kinds.
         self.fork_wishes: dict[EngineId, frozenset[ForkKind]] = {}
+        #: Engines that take part in every inferior, in order of attachment.
+        self.standing: list[EngineId] = []
         #: Threads of whose clones an engine wants to be told.
         self.clone_wishes: dict[EngineId, frozenset[Tid]] = {}
         #: Trace state variables, which breakpoint conditions may use.
@@ -105,6 +107,18 @@ class World:
             # EIO: the thread is past the point where it can stop; its exit status is on the way.
             return
 
+    def admit(self, inferior: Inferior) -> None:
+        """Let those take part who take part in every inferior: the keeper first."""
+        inferior.arbiter.enter(self.keeper)
+        for engine_id in self.standing:
+            inferior.arbiter.enter(engine_id)
+
+    def greet(self, inferior: Inferior) -> None:
+        """Tell those who take part in every inferior that this one is there."""
+        tracee = next(iter(inferior.tracees.values()), None)
+        if self.standing and tracee is not None:
+            self.offer(tracee, Joined(inferior.pid, tracee.tid), self.standing)
+
     def leave(self, inferior: Inferior, engine_id: EngineId) -> None:
         """Withdraw an engine from one inferior: its votes, sites and slots; its persistent commands stay."""
         if inferior.rules:
@@ -160,7 +174,7 @@ class World:
         held = False
         for engine_id in engine_ids:
             engine = self.engines.get(engine_id)
-            if engine is None:
+            if engine is None or type(event) not in engine.wants:
                 continue
             try:
                 vote = engine.on_event(event)
@@ -182,6 +196,8 @@ class World:
 
     def _failed(self, engine_id: EngineId, failure: Exception) -> None:
         self.engines.pop(engine_id, None)
+        if engine_id in self.standing:
+            self.standing.remove(engine_id)
         self.waiting.discard(engine_id)
         for inferior in self.inferiors.values():
             self.leave(inferior, engine_id)

@@ -24,6 +24,7 @@ from gdbstub.linux.spawn import Spawned, spawn
 from gdbstub.linux.wait import StatusKind, decode, reap
 from gdbstub.target.engine import Vote
 from gdbstub.target.events import (
+    DEBUGGER_EVENTS,
     Launched,
     LaunchFailed,
     ProcessExited,
@@ -67,6 +68,7 @@ class Probe:
 
     engine_id = A
     keeps_traced = True
+    wants = DEBUGGER_EVENTS
 
     def __init__(self) -> None:
         self.events: list[TraceEvent] = []

@@ -132,7 +132,7 @@ class FakeTarget:
 
     # ------------------------------------------------------------ processes
 
-    def attach_engine(self, engine: Engine) -> None:
+    def attach_engine(self, engine: Engine, *, everywhere: bool = False) -> None:
         self.engine = engine
 
     def detach_engine(self, engine_id: EngineId) -> None:

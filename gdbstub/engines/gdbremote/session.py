@@ -25,10 +25,7 @@ from gdbstub.engines.gdbremote.reports import Reports
 from gdbstub.engines.gdbremote.role import OBSERVER_MAY
 from gdbstub.rsp.replies import error_reply
 from gdbstub.target.engine import Vote
-from gdbstub.target.events import (
-    ForkKind,
-    TraceEvent,
-)
+from gdbstub.target.events import DEBUGGER_EVENTS, ForkKind, TraceEvent
 from gdbstub.target.files import HostFiles
 from gdbstub.target.ops import Target
 from gdbstub.vocab.errors import StubError, TargetError
@@ -180,6 +177,8 @@ class Session(Conversation):
         return event_pid
 
     # ------------------------------------------------------------ events (called by the tracer)
+
+    wants = DEBUGGER_EVENTS
 
     @property
     def keeps_traced(self) -> bool:
