@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gdbstub.agent import opcodes
-from gdbstub.agent.machine import AgentError, Machine
+from gdbstub.agent.machine import AgentError, BadMemory, Machine
 
 WIDTH = 64
 MASK = (1 << WIDTH) - 1
@@ -115,9 +115,9 @@ EXTENSIONS: dict[int, Callable[[int, int], int]] = {
 }
 
 
-def short_read(address: int, length: int) -> AgentError:
+def short_read(address: int, length: int) -> BadMemory:
     """Make the error of a read that the end of a mapping cut short."""
-    return AgentError(f"cannot read {length} bytes of memory at {address:#x}")
+    return BadMemory(f"cannot read {length} bytes of memory at {address:#x}")
 
 
 def fetch(machine: Machine, address: int, length: int) -> int:

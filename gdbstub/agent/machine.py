@@ -14,6 +14,10 @@ class AgentError(StubError):
     """An expression could not be evaluated to its end: a division by zero, bad memory, too many steps."""
 
 
+class BadMemory(AgentError):
+    """It met memory, or a register, that cannot be read."""
+
+
 class Machine(Protocol):
     """One stopped thread, as an expression sees it.  Any method may raise ``TargetError``."""
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import NamedTuple
 
 from gdbstub.agent.formats import Format
-from gdbstub.agent.machine import AgentError, Machine
+from gdbstub.agent.machine import BadMemory, Machine
 from gdbstub.vocab.errors import TargetError, TraceeGone
 
 #: Instructions that one evaluation may take.
@@ -65,7 +65,7 @@ class Program:
         except TraceeGone:
             raise
         except TargetError as failure:
-            raise AgentError(failure.text) from None
+            raise BadMemory(failure.text) from None
 
     def _prepared(self) -> Run:
         # Imported on first use: most sessions have no condition.

@@ -17,6 +17,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from time import monotonic_ns
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -40,6 +42,9 @@ from gdbstub.tracer.driver import Driver
 from gdbstub.tracer.tracer import Tracer
 from gdbstub.vocab.errors import StartupError, StubError, TargetError
 from gdbstub.vocab.ids import EngineId, Pid
+
+if TYPE_CHECKING:
+    from gdbstub.engines.tracing.tracing import Tracing
 
 #: How long the next packet is waited for in place before trio is asked, milliseconds: with one client
 #: that nothing else hangs on, and with several.
@@ -66,6 +71,7 @@ class Server:
         self.keeper = Keeper(say, self._changed)
         self._tracer = Tracer(KEEPER, self._engine_failed, self._child_ended)
         self._tracer.attach_engine(self.keeper)
+        self._tracing: Tracing | None = None
         self._connections: list[Connection] = []
         self._next_engine = 1
         self._listener: Listener | None = None
@@ -336,8 +342,14 @@ class Server:
         tracer, engine_id = self._tracer, session.engine_id
         self._extended = self._extended or session.extended
         once = self._settings.once or self._listener is None
+        tracing = self._tracing
+        if tracing is not None:
+            tracing.client_left(engine_id)
         for pid in tracer.joined(engine_id):
             if not session.keeps_traced or session.others_on(pid):
+                if tracing is not None and tracing.keeps_traced and not self._connections:
+                    # It runs on for the trace's sake.
+                    self.note_stop(pid, None)
                 continue
             try:
                 self._leave_behind(pid, engine_id, once)
@@ -438,6 +450,15 @@ class Server:
     def keeper_id(self) -> EngineId:
         """The engine that stands for the server itself."""
         return KEEPER
+
+    def tracing(self) -> Tracing:
+        """Return the engine behind tracepoints, which all clients share."""
+        if self._tracing is None:
+            # Imported on first use: most sessions have no tracepoints.
+            from gdbstub.engines.tracing.tracing import Tracing
+
+            self._tracing = Tracing(self._tracer, lambda: monotonic_ns() // 1000, self.print)
+        return self._tracing
 
     def say(self, text: str) -> None:
         """Print one of the messages that tools parse."""

@@ -20,6 +20,7 @@ from gdbstub.vocab.ids import NO_SIGNAL, Addr, EngineId, Pid, Signo, Tid
 
 if TYPE_CHECKING:
     # Most sessions need no agent, and its import takes time.
+    from gdbstub.agent.machine import Machine
     from gdbstub.agent.program import Program
 
 
@@ -271,6 +272,22 @@ class Target(Protocol):
 
     def remove_watchpoint(self, engine_id: EngineId, pid: Pid, address: Addr, length: int, kind: WatchKind) -> None:
         """Drop a claim; one that is not held is ignored."""
+
+    # Agent expressions
+
+    def view(self, tid: Tid, output: Callable[[bytes], None]) -> Machine:
+        """Return a stopped thread as an agent expression sees it.
+
+        Args:
+            tid: Which.
+            output: Takes what is printed; must not block.
+        """
+
+    def get_variable(self, number: int) -> int:
+        """Return a trace state variable; one that was never set is 0."""
+
+    def set_variable(self, number: int, value: int) -> None:
+        """Give a trace state variable a value of 64 bits."""
 
     # Signals
 

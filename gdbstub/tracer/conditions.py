@@ -9,11 +9,20 @@ engine), and never lets it write either.
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import monotonic_ns
 
 from gdbstub.agent.machine import AgentError
 from gdbstub.target.ops import HitRules
 from gdbstub.tracer.tracee import Tracee
 from gdbstub.vocab.ids import Addr
+from gdbstub.vocab.variables import TRACE_TIMESTAMP
+
+
+def variable_value(variables: dict[int, int], number: int) -> int:
+    """Return a trace state variable; one that was never set is 0."""
+    if number == TRACE_TIMESTAMP:
+        return monotonic_ns() // 1000
+    return variables.get(number, 0)
 
 
 class View:
@@ -47,17 +56,17 @@ class View:
 
     def get_variable(self, number: int) -> int:
         """Return a trace state variable; one that was never set is 0."""
-        return self._variables.get(number, 0)
+        return variable_value(self._variables, number)
 
     def set_variable(self, number: int, value: int) -> None:
         """Set a trace state variable."""
         self._variables[number] = value
 
     def collect_memory(self, address: int, length: int) -> None:
-        """Record nothing: a breakpoint has no trace buffer."""
+        """Record nothing: who has a trace buffer does it by itself."""
 
     def collect_variable(self, number: int) -> None:
-        """Record nothing: a breakpoint has no trace buffer."""
+        """Record nothing: who has a trace buffer does it by itself."""
 
     def print(self, text: bytes) -> None:
         """Print where the owner of the breakpoint wants it."""

@@ -33,6 +33,7 @@ from gdbstub.linux.spawn import spawn
 from gdbstub.target.engine import Engine, Vote
 from gdbstub.target.events import ForkKind, Joined, WatchKind
 from gdbstub.target.ops import HitRules, LaunchSpec, ThreadAction, ThreadInfo
+from gdbstub.tracer.conditions import View, variable_value
 from gdbstub.tracer.debugslots import SlotKind
 from gdbstub.tracer.inferior import Inferior, Startup
 from gdbstub.tracer.settler import Settler
@@ -505,6 +506,18 @@ class Tracer:
         inferior = self._world.inferior(pid)
         if inferior.slots.release(engine_id, address, length, _SLOT_KIND[kind]):
             self._world.rearm(inferior)
+
+    def view(self, tid: Tid, output: Callable[[bytes], None]) -> View:
+        """Return a stopped thread as an agent expression sees it."""
+        return View(self._registers(tid), self._world.variables, output)
+
+    def get_variable(self, number: int) -> int:
+        """Return a trace state variable; one that was never set is 0."""
+        return variable_value(self._world.variables, number)
+
+    def set_variable(self, number: int, value: int) -> None:
+        """Give a trace state variable a value of 64 bits."""
+        self._world.variables[number] = value
 
     def sites(self, pid: Pid) -> Sequence[tuple[Addr, frozenset[EngineId]]]:
         """Return every breakpoint site and its owners."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gdbstub.engines.tracing.tracing import Tracing
 from gdbstub.target.events import TraceEvent
 from gdbstub.vocab.ids import EngineId, Pid
 
@@ -17,6 +18,7 @@ class FakeHost:
     keeper_id = EngineId(0)
 
     def __init__(self) -> None:
+        self.traces: Tracing | None = None
         self.said: list[str] = []
         self.printed: list[bytes] = []
         self.told: list[tuple[object, ...]] = []
@@ -28,6 +30,10 @@ class FakeHost:
         self.stands = True
         #: Why clients are turned away.
         self.refuses: str | None = None
+
+    def tracing(self) -> Tracing:
+        assert self.traces is not None
+        return self.traces
 
     def say(self, text: str) -> None:
         self.said.append(text)

@@ -6,9 +6,10 @@ Used by: the unit tests of the engines.  Implements: target.ops.Target.
 from __future__ import annotations
 
 import errno
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from gdbstub.agent.machine import Machine
 from gdbstub.arch.spec import ArchSpec
 from gdbstub.arch.x86_64 import x86_64
 from gdbstub.target.engine import Engine, Vote
@@ -49,6 +50,29 @@ class FakeProcess:
     auxv: bytes = b"auxv" * 8
 
 
+class FakeView:
+    """A stopped thread, as an expression sees it.  Implements: agent.machine.Machine."""
+
+    def __init__(self, target: FakeTarget, tid: Tid, output: Callable[[bytes], None]) -> None:
+        self._target = target
+        self._tid = tid
+        self.print = output
+        self.get_variable = target.get_variable
+        self.set_variable = target.set_variable
+
+    def read_register(self, number: int) -> int:
+        return int.from_bytes(self._target.read_register(self._tid, number), "little")
+
+    def read_memory(self, address: int, length: int) -> bytes:
+        return self._target.read_memory(self._target.pid_of(self._tid), Addr(address), length)
+
+    def collect_memory(self, address: int, length: int) -> None:
+        raise AssertionError("a view records nothing")
+
+    def collect_variable(self, number: int) -> None:
+        raise AssertionError("a view records nothing")
+
+
 class FakeTarget:
     """What an engine asks lands in ``calls``; what happens is the test's to say."""
 
@@ -62,6 +86,8 @@ class FakeTarget:
         self.failures: dict[str, TargetError] = {}
         #: What ``launch`` starts next.
         self.next_pid = Pid(500)
+        #: Trace state variables.
+        self.variables: dict[int, int] = {}
         #: How often a search gives others their turn.
         self.search_parts = 0
         self._waiting = False
@@ -402,6 +428,17 @@ class FakeTarget:
 
     def has_site(self, pid: Pid, address: Addr, engine_id: EngineId) -> bool:
         return (engine_id, pid, address) in self.claims
+
+    # ------------------------------------------------------------ expressions
+
+    def view(self, tid: Tid, output: Callable[[bytes], None]) -> Machine:
+        return FakeView(self, tid, output)
+
+    def get_variable(self, number: int) -> int:
+        return self.variables.get(number, 0)
+
+    def set_variable(self, number: int, value: int) -> None:
+        self.variables[number] = value
 
     def clone_events(self, engine_id: EngineId, tids: frozenset[Tid]) -> None:
         self._did("clone_events", tids)

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from gdbstub.engines.gdbremote.dialect import GDB, Dialect
 from gdbstub.engines.gdbremote.role import Role
 from gdbstub.target.events import TraceEvent
 from gdbstub.target.ops import LaunchSpec
 from gdbstub.vocab.ids import EngineId, Pid
+
+if TYPE_CHECKING:
+    # Most sessions have no tracepoints.
+    from gdbstub.engines.tracing.tracing import Tracing
 
 
 @dataclass(slots=True)
@@ -36,6 +40,9 @@ class Host(Protocol):
     @property
     def keeper_id(self) -> EngineId:
         """The engine that stands for the server itself."""
+
+    def tracing(self) -> Tracing:
+        """Return the engine behind tracepoints, which all clients share."""
 
     def say(self, text: str) -> None:
         """Print one of the messages that tools parse."""

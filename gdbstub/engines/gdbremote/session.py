@@ -15,6 +15,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from gdbstub.engines.gdbremote import handlers
 from gdbstub.engines.gdbremote.conversation import Conversation
@@ -30,6 +31,9 @@ from gdbstub.target.files import HostFiles
 from gdbstub.target.ops import Target
 from gdbstub.vocab.errors import StubError, TargetError
 from gdbstub.vocab.ids import ALL, EngineId, Pid, Signo, ThreadSpec, Tid
+
+if TYPE_CHECKING:
+    from gdbstub.engines.tracing.buffer import Frame
 
 handlers.load()
 
@@ -72,6 +76,9 @@ class Session(Conversation):
         self.turned_away: str | None = None
         #: What ``qsThreadInfo`` still has to give.
         self.thread_list: list[str] = []
+        #: The trace frame that this client looks at in place of the present, and what ``qTsP`` still has to give.
+        self.trace_frame: Frame | None = None
+        self.trace_uploads: list[str] = []
         #: ``qXfer`` objects that are being read, by object and annex.
         self.snapshots: dict[str, bytes] = {}
         self._last_program: tuple[str, ...] = ()

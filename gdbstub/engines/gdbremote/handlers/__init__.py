@@ -18,5 +18,7 @@ def load() -> None:
         threadevents,
         threads,
         tls,
+        tracepoints,
+        tracing,
         xfer,
     )

@@ -9,6 +9,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from gdbstub.engines.gdbremote.dispatch import handles
+from gdbstub.engines.gdbremote.handlers.tracing import frame_register, frame_registers, refuse_in_frame
 from gdbstub.rsp.commands.registers import ReadRegister, ReadRegisters, WriteRegister, WriteRegisters
 from gdbstub.rsp.replies import OK, Reply
 from gdbstub.vocab.errors import TargetError
@@ -26,6 +27,8 @@ def _out_of_reach(session: Session, tid: Tid) -> bool:
 @handles(ReadRegisters)
 def read_registers(session: Session, cmd: ReadRegisters) -> Reply:
     """Answer every register in the order of the target description."""
+    if session.trace_frame is not None:
+        return frame_registers(session.trace_frame)
     tid = session.thread()
     if _out_of_reach(session, tid):
         registers = session.target.arch(session.target.pid_of(tid)).registers
@@ -36,6 +39,7 @@ def read_registers(session: Session, cmd: ReadRegisters) -> Reply:
 @handles(WriteRegisters)
 def write_registers(session: Session, cmd: WriteRegisters) -> Reply:
     """Write every register."""
+    refuse_in_frame(session)
     tid = session.thread()
     session.target.write_registers(tid, cmd.data)
     session.host.changed(session.engine_id, session.target.pid_of(tid))
@@ -45,6 +49,8 @@ def write_registers(session: Session, cmd: WriteRegisters) -> Reply:
 @handles(ReadRegister)
 def read_register(session: Session, cmd: ReadRegister) -> Reply:
     """Answer one register."""
+    if session.trace_frame is not None:
+        return frame_register(session.trace_frame, cmd.number)
     tid = session.thread()
     if _out_of_reach(session, tid):
         registers = session.target.arch(session.target.pid_of(tid)).registers
@@ -57,6 +63,7 @@ def read_register(session: Session, cmd: ReadRegister) -> Reply:
 @handles(WriteRegister)
 def write_register(session: Session, cmd: WriteRegister) -> Reply:
     """Write one register."""
+    refuse_in_frame(session)
     tid = session.thread()
     session.target.write_register(tid, cmd.number, cmd.data)
     session.host.changed(session.engine_id, session.target.pid_of(tid))

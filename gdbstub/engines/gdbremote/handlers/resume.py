@@ -99,6 +99,7 @@ class _Plan:
 
 def _resume(session: Session, actions: tuple[Action, ...]) -> Reply:
     session.reports.require_stopped()
+    session.trace_frame = None
     if session.reports.exits:
         # It died while the client believed it stopped: this is the first chance to say so.
         session.reports.awaiting = Awaiting.STOP
@@ -137,6 +138,7 @@ def _resume(session: Session, actions: tuple[Action, ...]) -> Reply:
 
 
 def _resume_nonstop(session: Session, actions: tuple[Action, ...]) -> Reply:
+    session.trace_frame = None
     plan = _Plan(session, actions)
     hold: list[Tid] = []
     amend: list[ThreadAction] = []

@@ -1,0 +1,1 @@
+"""Tracepoints: an engine of its own, which collects while the program runs on."""
