@@ -3,7 +3,8 @@
 Layer: linux.  Used by: tracer.
 
 The work is cut into parts: the generator yields after each, so that whoever drives it can serve others in between.
-Addresses where nothing is mapped are jumped over, and a match never spans such a hole.
+Addresses where nothing is mapped are jumped over, and a match never spans such a hole.  So is memory that only a
+tracer can read, and that is nothing but zeros: address space that a program has reserved, gigabytes of it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from gdbstub.vocab.ids import Addr
 #: Read at once, bytes.
 _PART: Final = 1 << 18
 _PAGE: Final = 1 << 12
+_ZEROS: Final = bytes(_PART)
 #: How many of the pattern's bytes are looked for first.
 _PROBES: Final = 8
 
@@ -30,6 +32,7 @@ class _Holes:
     def __init__(self, mappings: Callable[[], Sequence[Mapping]]) -> None:
         self._mappings = mappings
         self._last = -1
+        self._readable = range(0)
 
     def next_readable(self, at: int) -> int | None:
         """Return where to try again after ``at`` could not be read; None: there is nothing above it."""
@@ -44,6 +47,18 @@ class _Holes:
             if not again and page < mapping.end:
                 return page
             at = mapping.end
+        return None
+
+    def end_of_reserve(self, at: int) -> int | None:
+        """Return where the mapping at ``at`` ends; None where the program itself can read it."""
+        if at in self._readable:
+            return None
+        for mapping in self._mappings():
+            if mapping.start <= at < mapping.end:
+                if "r" not in mapping.permissions:
+                    return mapping.end
+                self._readable = range(mapping.start, mapping.end)
+                break
         return None
 
 
@@ -92,6 +107,11 @@ def search(
         found = data.find(pattern) if all(byte in data for byte in probes) else -1
         if found >= 0:
             return Addr(at + found)
+        reserved = holes.end_of_reserve(at) if data == _ZEROS[: len(data)] else None
+        if reserved is not None:
+            at, tail = max(reserved, at + 1), b""
+            yield
+            continue
         at += len(data)
         if keep:
             tail = data[-keep:] if len(data) >= keep else (tail + data)[-keep:]

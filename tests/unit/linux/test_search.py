@@ -21,6 +21,8 @@ class Memory:
 
     def __init__(self, *, unreadable: frozenset[int] = frozenset()) -> None:
         self.areas: dict[int, bytes] = {}
+        #: What only a tracer may read.
+        self.reserved: set[int] = set()
         self.unreadable = unreadable
         self.reads = 0
 
@@ -46,7 +48,7 @@ class Memory:
 
     def mappings(self) -> list[Mapping]:
         return [
-            Mapping(start, start + len(data), "rw-p", 0, "00:00", 0, b"")
+            Mapping(start, start + len(data), "---p" if start in self.reserved else "rw-p", 0, "00:00", 0, b"")
             for start, data in sorted(self.areas.items())
         ]
 
@@ -118,3 +120,23 @@ def test_the_answer_is_that_of_find(text: bytes, start: int, size: int) -> None:
     memory = Memory().area(0x10000, data)
     expected = data.find(pattern)
     assert memory.find(0x10000, len(data), pattern) == (None if expected < 0 else 0x10000 + expected)
+
+
+def test_reserved_memory_that_was_never_written_is_jumped_over() -> None:
+    part = 1 << 18
+    memory = Memory().area(PAGE, bytes(64 * part)).area(PAGE + 64 * part, b"needle".ljust(PAGE, b"."))
+    memory.reserved.add(PAGE)
+    assert memory.find(PAGE, 65 * part, b"needle") == PAGE + 64 * part
+    assert memory.reads == 2
+
+
+def test_what_is_zero_but_can_be_read_is_searched() -> None:
+    part = 1 << 18
+    memory = Memory().area(PAGE, bytes(2 * part) + b"needle".ljust(PAGE, b"."))
+    assert memory.find(PAGE, 3 * part, b"needle") == PAGE + 2 * part
+
+
+def test_what_was_written_into_reserved_memory_is_found() -> None:
+    memory = Memory().area(PAGE, bytes(PAGE - 6) + b"needle")
+    memory.reserved.add(PAGE)
+    assert memory.find(PAGE, PAGE, b"needle") == 2 * PAGE - 6
