@@ -12,13 +12,23 @@ from __future__ import annotations
 import functools
 
 from gdbstub.arch import x86
-from gdbstub.arch.spec import ArchSpec, TdescFeature
+from gdbstub.arch.spec import ArchSpec, TdescFeature, TimeoutForm, WaitingCall
 
 _INTEGER = ("ax", "cx", "dx", "bx", "sp", "bp", "si", "di")
 _SEGMENTS = ("cs", "ss", "ds", "es", "fs", "gs")
 _POINTERS = {"sp", "bp"}
 
 _ESP, _EBP, _EIP, _EFLAGS, _CS, _ST0, _XMM0, _ORIG_EAX, _FIRST_EXTENSION = 4, 5, 8, 9, 10, 16, 32, 41, 42
+
+#: Source: signal(7), "Interruption of system calls"; numbers of syscall_32.tbl.
+_WAITING_CALLS = {
+    177: WaitingCall(TimeoutForm.TIMESPEC_32, "rdx"),  # rt_sigtimedwait
+    256: WaitingCall(TimeoutForm.MILLISECONDS, "rsi"),  # epoll_wait
+    319: WaitingCall(TimeoutForm.MILLISECONDS, "rsi"),  # epoll_pwait
+    420: WaitingCall(TimeoutForm.TIMESPEC, "rsi"),  # semtimedop_time64
+    421: WaitingCall(TimeoutForm.TIMESPEC, "rdx"),  # rt_sigtimedwait_time64
+    441: WaitingCall(TimeoutForm.TIMESPEC, "rsi"),  # epoll_pwait2
+}
 
 
 @functools.cache
@@ -52,4 +62,6 @@ def i386(xcr0: int) -> ArchSpec:
         expedited=(_EBP, _ESP, _EIP),
         pc=_EIP,
         sp=_ESP,
+        syscall_instructions=x86.SYSCALL_INSTRUCTIONS,
+        waiting_calls=_WAITING_CALLS,
     )

@@ -6,6 +6,7 @@ in a file of its own; everything else is parametrised over them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -51,6 +52,28 @@ class TdescFeature:
     types: str = ""
 
 
+class TimeoutForm(Enum):
+    """How a system call is told for how long to wait."""
+
+    #: It waits for ever.
+    NONE = "none"
+    #: A number of milliseconds; a negative one is for ever.
+    MILLISECONDS = "milliseconds"
+    #: A pointer to seconds and nanoseconds of 8 bytes each; NULL is for ever.
+    TIMESPEC = "timespec"
+    #: The same of 4 bytes each.
+    TIMESPEC_32 = "timespec32"
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingCall:
+    """A system call that ends with EINTR when its thread is stopped, though no handler has run."""
+
+    form: TimeoutForm
+    #: The member of struct user_regs_struct that holds the timeout; empty for NONE.
+    timeout: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class ArchSpec:
     """All that the rest of the program knows about one instruction set with one set of features."""
@@ -72,6 +95,10 @@ class ArchSpec:
     expedited: tuple[int, ...]
     pc: int
     sp: int
+    #: The instructions that enter the kernel, all of one length.
+    syscall_instructions: tuple[bytes, ...]
+    #: By number: the calls that do not restart by themselves after a stop.
+    waiting_calls: Mapping[int, WaitingCall]
 
     @property
     def registers(self) -> tuple[Register, ...]:

@@ -81,6 +81,9 @@ def _vec128() -> str:
 
 
 EFLAGS_TYPE = _flags("i386_eflags", _EFLAGS)
+#: ``syscall``, ``sysenter``, ``int 0x80``.
+SYSCALL_INSTRUCTIONS = (b"\x0f\x05", b"\x0f\x34", b"\xcd\x80")
+
 _V2UI128_TYPE = '<vector id="v2ui128" type="uint128" count="2"/>'
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 
 from gdbstub.arch import x86
-from gdbstub.arch.spec import ArchSpec, TdescFeature
+from gdbstub.arch.spec import ArchSpec, TdescFeature, TimeoutForm, WaitingCall
 
 _INTEGER = (
     "rax",
@@ -36,6 +36,18 @@ _POINTERS = {"rbp", "rsp"}
 
 _RBP, _RSP, _RIP, _EFLAGS, _CS, _ST0, _XMM0 = 6, 7, 16, 17, 18, 24, 40
 _ORIG_RAX, _FS_BASE, _GS_BASE, _FIRST_EXTENSION = 57, 58, 59, 60
+
+#: Source: signal(7), "Interruption of system calls", what no SA_RESTART restarts; numbers of syscall_64.tbl.
+_WAITING_CALLS = {
+    65: WaitingCall(TimeoutForm.NONE),  # semop
+    128: WaitingCall(TimeoutForm.TIMESPEC, "rdx"),  # rt_sigtimedwait
+    208: WaitingCall(TimeoutForm.TIMESPEC, "r8"),  # io_getevents
+    220: WaitingCall(TimeoutForm.TIMESPEC, "r10"),  # semtimedop
+    232: WaitingCall(TimeoutForm.MILLISECONDS, "r10"),  # epoll_wait
+    281: WaitingCall(TimeoutForm.MILLISECONDS, "r10"),  # epoll_pwait
+    333: WaitingCall(TimeoutForm.TIMESPEC, "r8"),  # io_pgetevents
+    441: WaitingCall(TimeoutForm.TIMESPEC, "r10"),  # epoll_pwait2
+}
 
 
 @functools.cache
@@ -76,4 +88,6 @@ def x86_64(xcr0: int) -> ArchSpec:
         expedited=(_RBP, _RSP, _RIP),
         pc=_RIP,
         sp=_RSP,
+        syscall_instructions=x86.SYSCALL_INSTRUCTIONS,
+        waiting_calls=_WAITING_CALLS,
     )

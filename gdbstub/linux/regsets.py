@@ -42,8 +42,10 @@ _EFLAGS = x86.USER_REGS["eflags"]
 #: The members whose values the kernel checks; it answers EIO to a bad one.
 _CHECKED = {name: x86.USER_REGS[name] for name in ("cs", "ss", "ds", "es", "fs", "gs", "fs_base", "gs_base")}
 
-#: -ERESTARTSYS, -ERESTARTNOINTR, -ERESTARTNOHAND, -ERESTART_RESTARTBLOCK (include/linux/errno.h).
-_RESTARTS = frozenset({-512, -513, -514, -516})
+#: -ERESTARTSYS, -ERESTARTNOINTR, -ERESTARTNOHAND, -ERESTART_RESTARTBLOCK (include/linux/errno.h), which the kernel
+#: restarts; -EINTR, which the tracer may.
+_RESTARTS = frozenset({-512, -513, -514, -516, -errno.EINTR})
+_EINTR = (-errno.EINTR).to_bytes(4, "little", signed=True)
 _NO_SYSCALL = (1 << 64) - 1
 
 #: What a component holds whose XSTATE_BV bit is clear, where that is not all zeros.
@@ -317,6 +319,21 @@ class RegisterFile:
     def orig_syscall(self) -> int:
         """The system call the tracee is in, as the kernel will look at it; -1 for none."""
         return self._signed(self.general(), _ORIG_RAX)
+
+    @property
+    def interrupted_syscall(self) -> int | None:
+        """The number of the system call that has just returned EINTR; None where none has."""
+        raw = self._general or self.general()
+        if raw[_RAX : _RAX + 4] != _EINTR:
+            return None
+        number = self._signed(raw, _ORIG_RAX)
+        return number if number >= 0 and self._signed(raw, _RAX) == -errno.EINTR else None
+
+    def repeat_syscall(self, length: int) -> None:
+        """Go back by the length of an instruction, to run the system call again that has just returned."""
+        raw = self.general()
+        self._poke(_RAX, int.from_bytes(raw[_ORIG_RAX : _ORIG_RAX + 8], "little"))
+        self._poke(_RIP, self.pc - length)
 
     def set_pc(self, value: int) -> None:
         """Move the program counter; a system call that waits to be restarted is given up.

@@ -16,6 +16,7 @@ from gdbstub.linux import debugregs, procfs, ptrace_calls
 from gdbstub.linux.constants import PTRACE_EVENT_CLONE, PTRACE_EVENT_FORK, PTRACE_EVENT_VFORK
 from gdbstub.linux.memory import ProcessMemory
 from gdbstub.linux.wait import StatusKind, WaitStatus, is_stop
+from gdbstub.tracer import repeats
 from gdbstub.tracer.inferior import Inferior
 from gdbstub.tracer.settler import Settler
 from gdbstub.tracer.tracee import RunState, StopKind, Tracee
@@ -77,6 +78,7 @@ class Leaving:
         try:
             if tracee.inferior.slots.armed:
                 debugregs.write(tracee.tid, (0, 0, 0, 0, 0))
+            repeats.before_resume(tracee, sig)
             ptrace_calls.detach(tracee.tid, sig)
         except TargetError:
             # Killed meanwhile: an untraced death is its parent's business alone.

@@ -20,14 +20,12 @@ from collections.abc import Iterable
 
 from gdbstub.linux import ptrace_calls
 from gdbstub.target.engine import Vote
+from gdbstub.tracer import repeats
 from gdbstub.tracer.inferior import Inferior
 from gdbstub.tracer.tracee import RunState, StopKind, Tracee
 from gdbstub.tracer.world import World
 from gdbstub.vocab.errors import TargetError, TraceeGone
 from gdbstub.vocab.ids import NO_SIGNAL, EngineId
-
-#: The instructions that enter the kernel and may stay there: ``syscall``, ``sysenter``, ``int 0x80``.
-_SYSCALL_INSTRUCTIONS = (b"\x0f\x05", b"\x0f\x34", b"\xcd\x80")
 
 
 class Settler:
@@ -158,6 +156,9 @@ class Settler:
         sig = NO_SIGNAL
         if tracee.stop is StopKind.SIGNAL:
             sig = tracee.parked
+            repeats.before_resume(tracee, sig)
+        elif tracee.stop is StopKind.INTERRUPT:
+            repeats.before_resume(tracee, NO_SIGNAL)
         if vote is Vote.STEP:
             if tracee.mask_before is None:
                 tracee.mask_before = ptrace_calls.read_signal_mask(tid)
@@ -208,7 +209,7 @@ class Settler:
             # The page or the process is gone: the step itself says which.
             instruction = b""
         try:
-            if instruction in _SYSCALL_INSTRUCTIONS:
+            if instruction in inferior.spec.syscall_instructions:
                 # It may sleep in the kernel for ever: the entry stop comes before that, and after it the
                 # instruction has been fetched and the patch can be back.
                 ptrace_calls.cont_to_syscall(tracee.tid)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gdbstub.linux import procfs
 from gdbstub.linux.regsets import RegisterFile
@@ -57,6 +57,14 @@ class Arrival:
         self.engines: set[EngineId] = set()
 
 
+class Repeated(NamedTuple):
+    """A system call that runs again: where, and until when at most."""
+
+    pc: Addr
+    sp: Addr
+    deadline: float
+
+
 class Tracee:
     """One traced thread."""
 
@@ -75,6 +83,7 @@ class Tracee:
         "parked",
         "rearm",
         "registers",
+        "repeated",
         "signal",
         "starting",
         "stat_fd",
@@ -111,6 +120,8 @@ class Tracee:
         #: The next syscall exit is that of the exec which started the program: nobody's business.
         self.starting = False
         self.arrival: Arrival | None = None
+        #: The system call with a timeout that a stop cut short and that runs again.
+        self.repeated: Repeated | None = None
         #: Engines that asked for this one thread to stop and want to hear of it.
         self.awaited_by: set[EngineId] = set()
         #: Its first stop has not come yet.

@@ -20,6 +20,7 @@ class GdbSignal(IntEnum):
     SEGV = 11
     ALRM = 14
     TERM = 15
+    URG = 16
     STOP = 17
     CONT = 19
     CHLD = 20
