@@ -30,7 +30,7 @@ int main(void) { return puts("") < 0; }' | gcc "$@" -x c - -o "$folder/probe" 2>
 }
 
 # Install what is missing: through apt as root or through sudo, else say what to install.
-# With `dev` as argument also what only the tests need: 32-bit programs, and another C library.
+# With `dev` as argument also what only the tests need: 32-bit programs, another C library, and other languages.
 install_system_packages() {
     local group=${1:-} missing=() as_root=()
     [ -n "$(find_python)" ] || missing+=(python3 python3-venv)
@@ -39,6 +39,10 @@ install_system_packages() {
     if [ "$group" = dev ]; then
         can_compile -m32 || missing+=(gcc-multilib)
         command -v musl-gcc >/dev/null || missing+=(musl-tools)
+        command -v g++ >/dev/null || missing+=(g++)
+        command -v go >/dev/null || missing+=(golang-go)
+        command -v rustc >/dev/null || missing+=(rustc)
+        command -v rust-gdb >/dev/null || missing+=(rust-gdb)
     fi
     [ ${#missing[@]} -eq 0 ] && return
     if [ "$(id -u)" -ne 0 ]; then

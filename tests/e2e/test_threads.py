@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from tests.support import proc
 from tests.support.debuggers.gdb_session import GdbSession, StartGdb, Thread
 from tests.support.offers import not_offered
-from tests.support.stub import Stub, launch
-from tests.support.tracees import TraceeBuilder
+from tests.support.stub import Stub, launch, multi
+from tests.support.tracees import TraceeBuilder, running
 
 WORKERS = 7
 
@@ -198,3 +198,72 @@ def test_stepping_in_non_stop_mode_moves_one_thread(build: TraceeBuilder, gdb: S
         stub.tell("1")
         assert stub.line() == "worker 1 done"
         stub.tell("q")
+
+
+def test_threads_that_come_and_go_are_told_of(build: TraceeBuilder, gdb: StartGdb) -> None:
+    program = build("thread_rounds")
+    rounds = 4
+    with launch(program, rounds) as stub:
+        session = gdb(program)
+        session.connect(stub.port)
+        number = session.break_at("visit")
+        seen: set[tuple[int, int]] = set()
+        told = ""
+        for _ in range(4 * rounds):
+            outcome = session.execute("continue")
+            told += outcome.text
+            assert outcome.stop.numbers == [number]
+            threads = session.threads()
+            assert len(threads) <= 5
+            assert outcome.stop.tid in {each.tid for each in threads} - {stub.pid}
+            seen.add((outcome.stop.tid, session.number("number")))
+        assert {number for _, number in seen} == set(range(4 * rounds))
+        # Each thread that stopped was new to gdb then.
+        assert told.count("[New Thread ") == len(seen)
+        assert session.cont().is_exit(0)
+        assert stub.line() == f"visits {4 * rounds}"
+
+
+def test_a_worker_is_debugged_when_its_leader_has_ended(build: TraceeBuilder, gdb: StartGdb) -> None:
+    program = build("leader_exit")
+    with launch(program) as stub:
+        session = gdb(program)
+        session.connect(stub.port)
+        number = session.break_at("tell")
+        session.begin_cont()
+        assert stub.line().startswith("ready")
+        stub.tell("l")
+        worker = int(stub.line().split()[1])
+        stub.tell("m")
+        stop = session.end_cont()
+        assert (stop.numbers, stop.tid) == ([number], worker)
+        assert [each.tid for each in session.threads()] == [worker]
+        assert session.backtrace()[:2] == ["tell", "worker"]
+        assert session.number("value") == 1234
+        session.begin_cont()
+        assert stub.line() == "value 1234"
+        stub.tell("q")
+        assert session.end_cont().is_exit(5)
+
+
+def wait_for_zombie(pid: int) -> None:
+    proc.wait_until(lambda: proc.state(pid) == "Z", "the leader is a zombie")
+
+
+def test_a_leaderless_program_is_let_go_or_killed(build: TraceeBuilder, gdb: StartGdb) -> None:
+    program = build("leader_exit")
+    with multi() as stub:
+        session = gdb(program)
+        session.connect_extended(stub.port)
+        for ending in ("detach", "kill"):
+            with running(program) as tracee:
+                tracee.tell("l")
+                worker = int(tracee.line().split()[1])
+                wait_for_zombie(tracee.pid)
+                session.attach(tracee.pid)
+                assert [each.tid for each in session.threads()] == [worker]
+                session.execute(ending)
+                if ending == "detach":
+                    tracee.ping()
+                    tracee.tell("q")
+                assert tracee.process.wait(10) == (5 if ending == "detach" else -9)

@@ -1,12 +1,13 @@
-"""Programs that replace or double themselves: ptrace gotchas G36, G37, G42 to G44."""
+"""Programs that replace or double themselves: ptrace gotchas G34, G36, G37, G42 to G44, G48."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.support.dialogue import at_ready, expect_exit, finish, order
+from tests.support import proc
+from tests.support.dialogue import at_entry, at_ready, attached, expect_exit, finish, order
 from tests.support.gdb_signals import GdbSignal
-from tests.support.rsp_client import DEFAULT_FEATURES, RspClient, StopReply
+from tests.support.rsp_client import DEFAULT_FEATURES, RspClient, StopReply, parse_thread
 from tests.support.stub import Stub
 from tests.support.tracees import TraceeBuilder
 
@@ -157,3 +158,78 @@ def test_an_exec_without_exec_events_keeps_the_session(build: TraceeBuilder) -> 
         client.resume()
         stub.tell("q")
         expect_exit(client, 6)
+
+
+def test_g34_every_fork_of_a_storm_is_told_once(build: TraceeBuilder) -> None:
+    rounds = 8
+    with at_entry(build("fork_storm"), rounds, features=f"{WITH_EXEC};fork-events+;vfork-events+") as (stub, client):
+        client.pass_signals(GdbSignal.CHLD)
+        children: dict[str, set[int]] = {"fork": set(), "vfork": set()}
+        done = 0
+        stop = client.cont()
+        while not stop.exited:
+            if "vforkdone" in stop.fields:
+                done += 1
+            else:
+                kind = "vfork" if "vfork" in stop.fields else "fork"
+                child = parse_thread(stop.fields[kind])[0]
+                assert child not in children["fork"] | children["vfork"]
+                children[kind].add(child)
+                client.ok(f"D;{child:x}")
+            stop = client.cont()
+        assert (stop.kind, stop.value) == ("W", 0)
+        assert [len(each) for each in children.values()] == [2 * rounds, 2 * rounds]
+        assert done == 2 * rounds
+        assert stub.line() == f"good {4 * rounds} of {4 * rounds}"
+
+
+def test_g43_every_breakpoint_hit_among_a_storm_of_forks_is_told_once(build: TraceeBuilder) -> None:
+    rounds = 8
+    program = build("fork_storm")
+    with at_entry(program, rounds) as (stub, client):
+        client.pass_signals(GdbSignal.CHLD)
+        client.insert(0, program.address("hot"))
+        hits = 0
+        while not (stop := client.cont()).exited:
+            assert "swbreak" in stop.fields, stop
+            hits += 1
+        assert (stop.kind, stop.value, hits) == ("W", 0, 4 * rounds)
+        assert stub.line() == f"good {4 * rounds} of {4 * rounds}"
+
+
+def test_g48_a_process_in_the_same_memory_is_a_thread_to_the_client(build: TraceeBuilder) -> None:
+    program = build("memory_sharer")
+    with at_ready(program) as (stub, client):
+        client.pass_signals(GdbSignal.CHLD)
+        client.insert(0, program.address("store"))
+        client.insert(2, program.address("stored"), 8)
+        stop = order(stub, client, "c")
+        sharer = stop.tid
+        assert "swbreak" in stop.fields and sharer != stub.pid and stop.pid == stub.pid
+        assert proc.status_field(sharer, "Tgid") == str(sharer)
+        assert sorted(client.threads()) == sorted([(stub.pid, stub.pid), (stub.pid, sharer)])
+        stop = client.cont()
+        assert (stop.watch_address, stop.tid) == (program.address("stored"), sharer)
+        assert client.read_word(program.address("stored")) == 11
+        client.resume()
+        assert stub.line() == "stored 11 exited 1 status 17"
+        assert client.interrupt().is_signal(GdbSignal.INT)
+        assert client.threads() == [(stub.pid, stub.pid)]
+        client.remove(0, program.address("store"))
+        client.remove(2, program.address("stored"), 8)
+        finish(stub, client)
+
+
+def test_g48_a_process_in_the_same_memory_is_let_go_with_the_other(build: TraceeBuilder) -> None:
+    program = build("memory_sharer")
+    with attached(program) as (tracee, _, client):
+        client.current_stop()
+        client.insert(0, program.address("store"))
+        client.resume()
+        tracee.tell("c")
+        assert "swbreak" in client.expect_stop().fields
+        client.detach()
+        assert tracee.line() == "stored 11 exited 1 status 17"
+        tracee.tell("s")
+        assert tracee.line() == "stored 5"
+        assert tracee.finish() == 0

@@ -21,7 +21,7 @@ from tests.support.dialogue import (
     run_program,
 )
 from tests.support.gdb_signals import GdbSignal
-from tests.support.rsp_client import RspClient
+from tests.support.rsp_client import DEFAULT_FEATURES, RspClient, parse_thread
 from tests.support.stub import attach
 from tests.support.tracees import TraceeBuilder, running
 
@@ -265,6 +265,30 @@ def test_g41_a_kill_at_any_moment_ends_in_a_report(build: TraceeBuilder) -> None
             finally:
                 killer.join()
         assert stub.is_alive()
+
+
+def test_every_thread_of_a_churn_is_told_of_at_its_beginning_and_end(build: TraceeBuilder) -> None:
+    rounds = 5
+    features = f"{DEFAULT_FEATURES};QThreadEvents+"
+    with at_entry(build("thread_rounds"), rounds, features=features) as (stub, client):
+        client.ok("QThreadEvents:1")
+        alive: set[int] = set()
+        born = 0
+        while not (reply := client.ask("vCont;c")).startswith("W"):
+            if reply.startswith("w"):
+                status, _, thread = reply[1:].partition(";")
+                assert int(status, 16) == 0
+                alive.remove(parse_thread(thread)[1])
+            else:
+                stop = client.stop_of(reply)
+                assert "create" in stop.fields
+                assert stop.tid not in alive
+                alive.add(stop.tid)
+                born += 1
+                assert len(alive) <= 4
+        assert client.stop_of(reply).value == 0
+        assert (born, alive) == (4 * rounds, set())
+        assert stub.line() == f"visits {4 * rounds}"
 
 
 def test_threads_are_listed_with_their_process(build: TraceeBuilder) -> None:

@@ -1,4 +1,4 @@
-"""The C programs that the tests trace: built on first use, started, spoken to over pipes.
+"""The programs that the tests trace: built on first use, started, spoken to over pipes.
 
 Used by: the integration and end-to-end tests.
 """
@@ -7,18 +7,32 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from tests.support import symbols
 from tests.support.proc import TOKEN, TOKEN_NAME
 
 SOURCES = Path(__file__).parent.parent / "tracees"
-FLAGS = ["-g", "-O1", "-std=gnu11", "-Wall", "-Werror", "-pthread", "-fno-pie", "-no-pie"]
+FLAGS = ["-g", "-O1", "-Wall", "-Werror", "-pthread"]
 DEADLINE = 10.0
+
+#: Ways to link a C program; the first is meant where none is named, because its symbols have fixed addresses.
+VARIANTS: Mapping[str, Sequence[str]] = {
+    "no-pie": ("gcc", "-fno-pie", "-no-pie"),
+    "pie": ("gcc", "-fPIE", "-pie"),
+    "static": ("gcc", "-fno-pie", "-no-pie", "-static"),
+    "static-pie": ("gcc", "-fPIE", "-static-pie"),
+    "musl": ("musl-gcc", "-fPIE", "-pie"),
+    "musl-static": ("musl-gcc", "-fno-pie", "-no-pie", "-static"),
+    "m32": ("gcc", "-m32", "-fno-pie", "-no-pie"),
+}
 
 
 def environment() -> dict[str, str]:
@@ -50,20 +64,36 @@ class TraceeBuilder:
         self._folder = folder
         self._built: dict[str, Program] = {}
 
-    def __call__(self, name: str, *options: str) -> Program:
+    def __call__(self, name: str, *options: str, variant: str = "no-pie") -> Program:
         """Build a tracee.
 
         Args:
             name: Of its source.
             options: More words for the compiler; the last ones win.
+            variant: How a C program is linked, a key of VARIANTS.
         """
-        key = "".join((name, *options))
+        key = "".join((name if variant == "no-pie" else f"{name}-{variant}", *options))
         if key not in self._built:
-            source = next(path for suffix in (".c", ".S") if (path := SOURCES / (name + suffix)).exists())
+            source = next(path for path in sorted(SOURCES.glob(name + ".*")) if path.suffix in _COMPILERS)
             target = self._folder / key
-            subprocess.run(["gcc", *FLAGS, *options, "-o", target, source], check=True)
+            words = [*_COMPILERS[source.suffix](variant), *options]
+            if shutil.which(words[0]) is None:
+                pytest.skip(f"[missing-tool] {words[0]} is not installed")
+            settings = {**os.environ, "GOCACHE": str(self._folder / "go-cache"), "GO111MODULE": "off"}
+            subprocess.run([*words, "-o", target, source], check=True, env=settings)
             self._built[key] = Program(target)
         return self._built[key]
+
+
+#: The words of a compiler by the suffix of what it compiles.
+_COMPILERS: Mapping[str, Callable[[str], Sequence[str]]] = {
+    ".c": lambda variant: (*VARIANTS[variant], "-std=gnu11", *FLAGS),
+    ".S": lambda variant: (*VARIANTS[variant], *FLAGS),
+    ".cpp": lambda _: ("g++", "-fno-pie", "-no-pie", *FLAGS),
+    # As debuggers want it: nothing inlined, nothing in registers.
+    ".go": lambda _: ("go", "build", "-gcflags=-N -l"),
+    ".rs": lambda _: ("rustc", "-g"),
+}
 
 
 class LineReader:

@@ -3,6 +3,11 @@
 
 volatile long value = 1234;
 
+NOIPA void tell(void)
+{
+    say("value %ld", value);
+}
+
 static void *worker(void *argument)
 {
     pthread_join(*(pthread_t *)argument, NULL);
@@ -10,7 +15,7 @@ static void *worker(void *argument)
     for (;;) {
         if (next_order() == 'q')
             exit(5);
-        say("value %ld", value);
+        tell();
     }
 }
 
