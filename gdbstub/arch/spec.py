@@ -7,7 +7,7 @@ in a file of its own; everything else is parametrised over them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 
@@ -98,7 +98,7 @@ class ArchSpec:
     #: The instructions that enter the kernel, all of one length.
     syscall_instructions: tuple[bytes, ...]
     #: By number: the calls that do not restart by themselves after a stop.
-    waiting_calls: Mapping[int, WaitingCall]
+    waiting_calls: Mapping[int, WaitingCall] = field(hash=False)
 
     @property
     def registers(self) -> tuple[Register, ...]:

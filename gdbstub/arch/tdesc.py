@@ -22,7 +22,8 @@ def _lines(spec: ArchSpec) -> Iterator[str]:
     for feature in spec.features:
         yield f'<feature name="{feature.name}">\n'
         if feature.types:
-            yield f"{feature.types}\n"
+            # QUIRK(gdb, all): it copies the description into a trace file, of which it reads lines below 1000 bytes.
+            yield feature.types.replace("><", ">\n<") + "\n"
         implied = -1
         for register in feature.registers:
             # A reader counts on from the register before; the first of a feature states where it is.

@@ -45,6 +45,8 @@ class Row(NamedTuple):
     purpose: str
     #: What a client does where it is not offered.
     without: str
+    #: Its errors are texts also for a client that did not ask for them.
+    texts: bool = False
 
 
 _exact: dict[bytes, Row] = {}
@@ -59,7 +61,9 @@ _name_end = re.compile(rb"[:;,?]")
 _LONGEST_NAME = 40
 
 
-def command(*names: bytes, glued: bool = False, clients: str = "gdb", without: str = "") -> Callable[[C], C]:
+def command(
+    *names: bytes, glued: bool = False, clients: str = "gdb", without: str = "", texts: bool = False
+) -> Callable[[C], C]:
     """Enter a command class into the packet table under one or more names.
 
     Args:
@@ -67,6 +71,7 @@ def command(*names: bytes, glued: bool = False, clients: str = "gdb", without: s
         glued: The arguments follow the name without a separator.
         clients: Who sends it.
         without: What a client does when the reply is empty.
+        texts: Its errors are texts also for a client that did not ask for them.
     """
 
     def enter(cls: C) -> C:
@@ -74,7 +79,7 @@ def command(*names: bytes, glued: bool = False, clients: str = "gdb", without: s
         for name in names:
             if name in _exact or any(row.name == name for row in _glued):
                 raise ValueError(f"packet {name!r} is registered twice")
-            row = Row(name, cls, cls.parse, glued, clients, doc, without)
+            row = Row(name, cls, cls.parse, glued, clients, doc, without, texts)
             if glued:
                 _glued.append(row)
                 _glued.sort(key=lambda each: -len(each.name))

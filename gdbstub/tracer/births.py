@@ -161,6 +161,8 @@ class Births:
             self._world.admit(twin)
             for engine_id in keepers:
                 twin.arbiter.enter(engine_id, Vote.STOP)
+            if kind is ForkKind.FORK:
+                self._disown(twin, set(twin.arbiter.engines()))
             self._told_of_child(parent, twin, kind, kept=True)
             self._world.offer(parent, Forked(inferior.pid, parent.tid, twin.pid, kind), keepers)
             self._world.greet(twin)
@@ -181,6 +183,14 @@ class Births:
         if inferior.startup is None:
             event = ChildBorn(inferior.pid, parent.tid, child.pid, kind, kept)
             self._world.offer(parent, event, inferior.arbiter.engines())
+
+    @staticmethod
+    def _disown(twin: Inferior, keepers: set[EngineId]) -> None:
+        """Take what engines own that do not follow a child out of its copy of the memory."""
+        owners = {owner for site in twin.sites.all() for owner in site.owners}
+        for owner in owners - keepers:
+            twin.sites.release_owner(owner)
+        twin.rules = {key: rules for key, rules in twin.rules.items() if key[0] in keepers}
 
     def _lend(self, parent: Tracee, child: Tracee) -> None:
         """Take the patches out of the memory that a vfork child borrows, and let both run."""

@@ -137,7 +137,9 @@ class Settler:
                     if registers.pc == arrival.pc:
                         tracee.arrival = None
                 elif registers.pc == arrival.pc and registers.sp == arrival.sp:
-                    if not tracee.parked and site.owners <= arrival.engines:
+                    # An owner that does not take part will never be told: a fork child has its parent's sites.
+                    untold = site.owners - arrival.engines
+                    if not tracee.parked and not any(map(inferior.arbiter.has, untold)):
                         inferior.exclusive, inferior.over = tracee, site
                         return
                 elif registers.sp > arrival.sp:

@@ -115,7 +115,7 @@ class Conversation:
             self._check_allowed(row.name)
             reply = handler(self, row.parse(args))
         except StubError as failure:
-            reply = self.refusal(failure)
+            reply = error_reply(failure, texts=True) if row.texts else self.refusal(failure)
         if reply is not LATER:
             self.send(reply)
             if self._acks_end:

@@ -101,7 +101,8 @@ class Frame:
                 at += length
             else:
                 _, number, value = VARIABLE.unpack_from(data, at)
-                variables.setdefault(number, value)
+                # The last one counts: an expression may have changed it meanwhile.
+                variables[number] = value
                 at += VARIABLE.size
         return Contents(registers, memory, variables)
 

@@ -189,15 +189,14 @@ class Definitions:
         raise TargetError(errno.ENOENT, f"tracepoint {number} at {address:#x} is not defined")
 
     def add(self, tracepoint: Tracepoint) -> None:
-        """Enter a tracepoint.
-
-        Raises:
-            TargetError: It is there already.
-        """
+        """Enter a tracepoint; one that is there already is replaced, and its hits count on."""
         key = (tracepoint.number, tracepoint.address, tracepoint.pid)
-        if key in self._tracepoints:
-            where = f"tracepoint {tracepoint.number} at {tracepoint.address:#x}"
-            raise TargetError(errno.EEXIST, f"{where} is defined already")
+        # QUIRK(gdb, 13): it defines a tracepoint anew whose actions were changed while a trace runs.
+        # Test: integration/test_tracepoints.py, redefinition.
+        former = self._tracepoints.get(key)
+        if former is not None:
+            tracepoint.hits, tracepoint.usage = former.hits, former.usage
+            self.remove(former)
         self._tracepoints[key] = tracepoint
         self._at.setdefault((tracepoint.pid, tracepoint.address), []).append(tracepoint)
 

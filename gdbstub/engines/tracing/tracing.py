@@ -54,6 +54,7 @@ class Tracing:
     """
 
     engine_id = TRACING
+    wants: frozenset[type[TraceEvent]] = frozenset({SiteHit, StepDone, ThreadExited, Execed, ProcessExited})
 
     def __init__(self, target: Target, clock: Callable[[], int], output: Callable[[bytes], None]) -> None:
         self._target = target
@@ -91,7 +92,7 @@ class Tracing:
         """Take one packet of a definition; the last one puts it into a trace that runs.
 
         Raises:
-            TargetError: There is such a tracepoint, or there is none, or it cannot be inserted.
+            TargetError: There is no such tracepoint, or it cannot be inserted.
             PacketError: An expression does not pass verification.
         """
         content = command.content

@@ -18,7 +18,7 @@ from gdbstub.vocab.errors import PacketError
 _NO_FRAME = 0xFFFFFFFF
 
 
-@command(b"QTStart", clients="gdb", without="has no tracepoints")
+@command(b"QTStart", clients="gdb", without="has no tracepoints", texts=True)
 class StartTrace(NoArguments):
     """Start to collect."""
 
@@ -54,7 +54,7 @@ class CircularBuffer(_Switch):
     """Say whether new frames push out the oldest ones."""
 
 
-@command(b"QTBuffer:size", clients="gdb", without="the buffer has the size it has")
+@command(b"QTBuffer:size", clients="gdb", without="the buffer has the size it has", texts=True)
 class BufferSize(NamedTuple):
     """Say how big the buffer is."""
 
@@ -132,7 +132,7 @@ class ReadBuffer(NamedTuple):
         return cls(offset, length)
 
 
-@command(b"QTSave", clients="gdb", without="tsave -r fails")
+@command(b"QTSave", clients="gdb", without="tsave -r fails", texts=True)
 class SaveTrace(NamedTuple):
     """Write a trace file on the server's side."""
 
