@@ -54,6 +54,18 @@ class Entry:
         return self.bits // 8
 
 
+class Field(NamedTuple):
+    """A general register as stop replies carry it."""
+
+    number: int
+    #: Its number as the stop reply writes it, with the colon.
+    key: str
+    #: Where its digits are in the general regset as hex.
+    place: slice
+    #: The zeros behind them.
+    padding: str
+
+
 class Draft(NamedTuple):
     """An entry before it has a number."""
 
@@ -118,15 +130,23 @@ class Catalogue:
         self.entries = tuple(map(entry, drafts))
         #: Those that ``g`` consists of.
         self.roots = tuple(self.entries[number_of[name]] for name in places)
-        general = {r.number: r for r in spec.registers if r.regset is Regset.GENERAL}
-        #: What stop replies carry: number, and place in the general regset.
-        self.general = tuple(
-            (each, general[each.pieces[0].number].offset)
-            for each in self.roots
-            if len(each.pieces) == 1 and each.pieces[0].number in general
-        )
-        by_piece = {each.pieces[0].number: each for each in self.roots if each.pieces}
+        kept = {register.number: register for register in spec.registers if register.regset is Regset.GENERAL}
+        #: The general registers.
+        self.general = tuple(each for each in self.roots if each.pieces[0].number in kept)
+        by_piece = {each.pieces[0].number: each for each in self.general}
         self.pc, self.sp, self.fp = (by_piece[number] for number in (spec.pc, spec.sp, spec.expedited[0]))
+        #: Byte offsets in the general regset.
+        self.sp_offset, self.fp_offset = (kept[number].offset for number in (spec.sp, spec.expedited[0]))
+
+        def field(each: Entry) -> Field:
+            register = kept[each.pieces[0].number]
+            place = slice(2 * register.offset, 2 * (register.offset + register.size))
+            return Field(each.number, f"{each.number:02x}:", place, "00" * (each.size - register.size))
+
+        #: What stop replies carry: all general registers.
+        self.expedited = tuple(map(field, self.general))
+        #: What is told of every thread: where it is.
+        self.essential = tuple(map(field, (self.pc, self.sp, self.fp)))
 
     def read(self, entry: Entry, read: Callable[[int], bytes]) -> bytes:
         """Put the value of a register together.

@@ -101,6 +101,11 @@ class ArchSpec:
     waiting_calls: Mapping[int, WaitingCall] = field(hash=False)
 
     @property
+    def triple(self) -> str:
+        """LLVM's words for a program of this kind on Linux."""
+        return f"{self.llvm_name}-pc-linux-gnu"
+
+    @property
     def registers(self) -> tuple[Register, ...]:
         """All registers, by number."""
         return tuple(r for f in self.features for r in f.registers)

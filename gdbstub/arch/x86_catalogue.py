@@ -7,7 +7,6 @@ what lldb-server lists (names, sets, purposes).
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 
 from gdbstub.arch.catalogue import Catalogue, Draft, Piece
@@ -73,9 +72,19 @@ def _parts(name: str) -> Iterator[tuple[str, int, int]]:
         yield f"{core}l", 0, 1
 
 
-@functools.cache
+# Specs are made once and compare by identity: hashing a whole one costs more than its use.
+_made: dict[int, Catalogue] = {}
+
+
 def x86_catalogue(spec: ArchSpec) -> Catalogue:
     """Return the catalogue of an ArchSpec of x86-64 or i386."""
+    found = _made.get(id(spec))
+    if found is None:
+        found = _made[id(spec)] = _make(spec)
+    return found
+
+
+def _make(spec: ArchSpec) -> Catalogue:
     wide = spec.pointer_size == 8
     rows, generic = (_DWARF_64, _GENERIC_64) if wide else (_DWARF_32, _GENERIC_32)
     dwarf = {name: number for first, names in rows for number, name in enumerate(names.split(), first)}

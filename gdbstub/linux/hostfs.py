@@ -26,7 +26,9 @@ from contextlib import contextmanager, suppress
 from functools import cache
 
 from gdbstub.linux import procfs
+from gdbstub.linux.machine import machine
 from gdbstub.target.files import FileStat
+from gdbstub.target.machine import Machine
 from gdbstub.vocab.errors import TargetError
 from gdbstub.vocab.ids import Pid
 
@@ -292,6 +294,10 @@ class LinuxFiles:
         self._check(fd)
         with _target_errors():
             return _file_stat(os.fstat(fd))
+
+    def machine(self) -> Machine:
+        """Return the facts about this machine."""
+        return machine()
 
     def close_all(self) -> None:
         """Close every descriptor of this connection, and leave the process's root."""

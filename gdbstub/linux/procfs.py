@@ -17,6 +17,7 @@ import os
 import struct
 from typing import Literal, NamedTuple
 
+from gdbstub.target.machine import Identity
 from gdbstub.vocab.ids import Pid, Tid
 
 PROC = "/proc"
@@ -148,6 +149,14 @@ def tracer_pid(pid: int, *, root: str = PROC) -> Pid | None:
     """Return who traces a process; None where nobody does, or nobody in our PID namespace."""
     number = _number(status_fields(pid, root=root).get("TracerPid"))
     return Pid(number) if number else None
+
+
+def identity(tid: int, *, root: str = PROC) -> Identity:
+    """Return whose a live thread's process is; zeros where it is gone."""
+    fields = status_fields(tid, root=root)
+    uids = [int(each) for each in fields.get("Uid", "0 0").split()]
+    gids = [int(each) for each in fields.get("Gid", "0 0").split()]
+    return Identity(Pid(_number(fields.get("PPid")) or 0), uids[0], gids[0], uids[1], gids[1])
 
 
 def thread_group(tid: int, *, root: str = PROC) -> Pid | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from gdbstub.vocab.errors import PacketError
+from gdbstub.vocab.errors import BadThreadId, PacketError
 from gdbstub.vocab.ids import ALL, ThreadSpec
 
 _hex_number = re.compile(rb"[0-9a-fA-F]{1,16}").fullmatch
@@ -54,13 +54,21 @@ def parse_thread_id(text: bytes) -> ThreadSpec:
     """Parse ``TID``, ``-1``, ``0``, ``pPID`` or ``pPID.TID``."""
     match = _thread_id(text)
     if match is None:
-        raise PacketError(f"not a thread-id: {text[:40]!r}")
+        raise BadThreadId(f"not a thread-id: {text[:40]!r}")
     pid, tid, bare = match.groups()
     if bare is not None:
         return ThreadSpec(None, _id(bare))
     if _id(pid) == ALL and tid is not None and _id(tid) != ALL:
-        raise PacketError(f"every process but one thread: {text[:40]!r}")
+        raise BadThreadId(f"every process but one thread: {text[:40]!r}")
     return ThreadSpec(_id(pid), ALL if tid is None else _id(tid))
+
+
+def split_thread(args: bytes) -> tuple[bytes, ThreadSpec | None]:
+    """Take the thread off a packet that ends in ``;thread:TID;``, as LLDB's do."""
+    rest, found, thread = args.partition(b";thread:")
+    if not found:
+        return args, None
+    return rest, parse_thread_id(thread.removesuffix(b";"))
 
 
 _needs_escape = re.compile(rb"[#$}*]")

@@ -36,12 +36,16 @@ def plain_text(text: str) -> bytes:
     return text.encode("ascii", "replace").translate(_NOT_IN_TEXT)
 
 
-def error_reply(failure: StubError, *, texts: bool) -> bytes:
+def error_reply(
+    failure: StubError, *, texts: bool = False, strings: bool = False, number: int | None = None
+) -> bytes:
     """Turn a failure into the payload of a reply.
 
     Args:
         failure: What went wrong.
         texts: The client understands ``E.text``.
+        strings: The client understands ``Exx;HEX``.
+        number: What this client calls it, where the errno does not say it.
     """
     if isinstance(failure, Unsupported):
         return EMPTY
@@ -50,7 +54,10 @@ def error_reply(failure: StubError, *, texts: bool) -> bytes:
     code = errno.EPERM if isinstance(failure, PacketError) else errno.EINVAL
     if isinstance(failure, TargetError):
         code = failure.errno
-    return b"E%02x" % (code & 0xFF or errno.EPERM)
+    if number is not None:
+        code = number
+    reply = b"E%02x" % (code & 0xFF or errno.EPERM)
+    return reply + b";" + str(failure).encode("utf-8", "replace").hex().encode() if strings else reply
 
 
 def chunk(data: bytes, offset: int, length: int, *, limit: int) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from gdbstub.target.machine import Machine
 from gdbstub.vocab.ids import Pid
 
 
@@ -65,6 +66,9 @@ class HostFiles(Protocol):
 
     def readlink(self, path: bytes) -> bytes:
         """Return what a symbolic link holds."""
+
+    def machine(self) -> Machine:
+        """Return the facts about the machine that the files are on."""
 
     def close_all(self) -> None:
         """Close every descriptor of this connection."""

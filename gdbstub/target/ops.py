@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from gdbstub.arch.spec import ArchSpec
 from gdbstub.target.engine import Engine, Vote
 from gdbstub.target.events import ForkKind, WatchKind
+from gdbstub.target.machine import Identity
 from gdbstub.vocab.ids import NO_SIGNAL, Addr, EngineId, Pid, Signo, Tid
 
 if TYPE_CHECKING:
@@ -213,6 +214,9 @@ class Target(Protocol):
     def write_register(self, tid: Tid, number: int, data: bytes) -> None:
         """Replace one register."""
 
+    def general_registers(self, tid: Tid) -> bytes:
+        """Return the general registers as the kernel keeps them (``Regset.GENERAL``)."""
+
     def expedited(self, tid: Tid) -> Sequence[tuple[int, bytes]]:
         """Return the registers that go into every stop reply, as (number, bytes)."""
 
@@ -304,6 +308,9 @@ class Target(Protocol):
 
     def auxv(self, pid: Pid) -> bytes:
         """Return the auxiliary vector as the kernel laid it out."""
+
+    def identity(self, pid: Pid) -> Identity:
+        """Return whose a process is."""
 
     def exec_file(self, pid: Pid) -> bytes:
         """Return the path of the running program, as seen inside its own root."""

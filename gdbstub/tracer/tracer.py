@@ -32,6 +32,7 @@ from gdbstub.linux.search import search
 from gdbstub.linux.spawn import spawn
 from gdbstub.target.engine import Engine, Vote
 from gdbstub.target.events import ForkKind, Joined, WatchKind
+from gdbstub.target.machine import Identity
 from gdbstub.target.ops import HitRules, LaunchSpec, ThreadAction, ThreadInfo
 from gdbstub.tracer.conditions import View, variable_value
 from gdbstub.tracer.debugslots import SlotKind
@@ -424,6 +425,10 @@ class Tracer:
         if tracee.arrival is not None and tracee.registers.pc != tracee.arrival.pc:
             tracee.arrival = None
 
+    def general_registers(self, tid: Tid) -> bytes:
+        """Return the general registers as the kernel keeps them."""
+        return self._registers(tid).registers.general()
+
     def expedited(self, tid: Tid) -> Sequence[tuple[int, bytes]]:
         """Return the registers that go into every stop reply, as (number, bytes)."""
         return self._registers(tid).registers.expedited()
@@ -543,6 +548,10 @@ class Tracer:
     def auxv(self, pid: Pid) -> bytes:
         """Return the auxiliary vector as the kernel laid it out."""
         return procfs.auxv(self._world.inferior(pid).live_tid())
+
+    def identity(self, pid: Pid) -> Identity:
+        """Return whose a process is."""
+        return procfs.identity(self._world.inferior(pid).live_tid())
 
     def exec_file(self, pid: Pid) -> bytes:
         """Return the path of the running program, as seen inside its own root."""

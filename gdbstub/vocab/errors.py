@@ -18,6 +18,10 @@ class PacketError(StubError):
     """The peer broke framing or grammar.  The inferior has not been touched."""
 
 
+class BadThreadId(PacketError):
+    """A thread-id is written wrongly, or names what cannot be named."""
+
+
 class Unsupported(StubError):
     """We do not offer this: the reply is empty, and the client does without."""
 

@@ -10,10 +10,11 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gdbstub.agent.machine import Machine
-from gdbstub.arch.spec import ArchSpec
+from gdbstub.arch.spec import ArchSpec, Regset
 from gdbstub.arch.x86_64 import x86_64
 from gdbstub.target.engine import Engine, Vote
 from gdbstub.target.events import ForkKind, ProcessExited, ThreadExited, TraceEvent, WatchKind
+from gdbstub.target.machine import Identity
 from gdbstub.target.ops import HitRules, LaunchSpec, ThreadAction, ThreadInfo
 from gdbstub.vocab.errors import TargetError, TraceeGone
 from gdbstub.vocab.ids import Addr, EngineId, Pid, Signo, Tid
@@ -324,6 +325,13 @@ class FakeTarget:
         self._did("write_register", tid, number, data)
         self._stopped(tid).registers[self._place(number)] = data
 
+    def general_registers(self, tid: Tid) -> bytes:
+        block = bytearray(27 * 8)
+        for register in SPEC.registers:
+            if register.regset is Regset.GENERAL:
+                block[register.offset : register.offset + register.size] = self.read_register(tid, register.number)
+        return bytes(block)
+
     def expedited(self, tid: Tid) -> Sequence[tuple[int, bytes]]:
         return [(number, self.read_register(tid, number)) for number in SPEC.expedited]
 
@@ -396,6 +404,10 @@ class FakeTarget:
 
     def auxv(self, pid: Pid) -> bytes:
         return self._process(pid).auxv
+
+    def identity(self, pid: Pid) -> Identity:
+        self._process(pid)
+        return Identity(Pid(1), 1000, 100, 1001, 101)
 
     def exec_file(self, pid: Pid) -> bytes:
         self._process(pid)

@@ -142,7 +142,13 @@ class Conversation:
 
     def refusal(self, failure: StubError) -> bytes:
         """Write a failure as this client wants to read it."""
-        return error_reply(failure, texts=self.features.error_texts)
+        features = self.features
+        return error_reply(
+            failure,
+            texts=features.error_texts,
+            strings=features.error_strings,
+            number=self.dialect.error_number(failure),
+        )
 
     def end_acks(self) -> None:
         """Stop acknowledging, after the reply that is under way."""

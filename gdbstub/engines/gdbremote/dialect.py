@@ -14,7 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from gdbstub.engines.gdbremote.faults import Fault
 from gdbstub.engines.gdbremote.offers import TO_GDB, TO_LLDB, Offer
+from gdbstub.vocab.errors import BadThreadId, PacketError, StubError
 from gdbstub.vocab.ids import Signo
 from gdbstub.vocab.signals import from_gdb, to_gdb
 
@@ -24,12 +26,26 @@ class Dialect(NamedTuple):
 
     #: Signal numbers on the wire are Linux's, not GDB's.
     native_signals: bool
-    #: Stop replies say ``reason:`` and ``name:`` and carry all general registers.
+    #: A stop reply describes the stop in words, says of every other thread why it stands, and carries all
+    #: general registers.
     describes_stops: bool
+    #: Registers are described, numbered and put in order as LLDB lists them (``arch.catalogue``).
+    lists_registers: bool
     #: The signal, as it goes over the wire, of a thread that stands because the program was started.
     launch_signal: int
-    #: The same of a thread that stands because the process was attached to, or was asked to stop.
+    #: The same of a thread that stands because the process was attached to.
     attach_signal: int
+    #: The same of a thread that was asked to stop.
+    interrupt_signal: int
+    #: Any stop answers an interrupt, and one that comes while the program stands asks for nothing.
+    one_stop_answers: bool
+    #: Thread-ids must be right in every part, and packets that come at a wrong time are refused.
+    strict: bool
+    #: A process runs or stands as a whole: one stop stops it, in non-stop too, and in all-stop one process is
+    #: resumed at a time.
+    whole_processes: bool
+    #: Errors have LLDB's numbers.
+    own_errors: bool
     #: ``x`` is answered with the bytes alone, and ``x ADDRESS,0`` with OK; otherwise after a ``b``.
     bare_binary: bool
     #: What ``qSupported`` offers.
@@ -45,6 +61,17 @@ class Dialect(NamedTuple):
             return Signo(number) if 0 <= number <= _LAST_SIGNAL else None
         return from_gdb(number)
 
+    def error_number(self, failure: StubError) -> int | None:
+        """Return what a failure is called; None where its errno says it."""
+        if not self.own_errors:
+            return None
+        if isinstance(failure, Fault):
+            return failure.code
+        return next((code for kind, code in _ERROR_NUMBERS if isinstance(failure, kind)), None)
+
+
+#: LLDB's numbers of what is wrong with a packet itself.
+_ERROR_NUMBERS: tuple[tuple[type[StubError], int], ...] = ((BadThreadId, 0xFF), (PacketError, 0x03))
 
 #: The highest signal number that Linux has on x86 and ARM.
 _LAST_SIGNAL = 64
@@ -52,8 +79,14 @@ _LAST_SIGNAL = 64
 GDB = Dialect(
     native_signals=False,
     describes_stops=False,
+    lists_registers=False,
     launch_signal=5,
     attach_signal=0,
+    interrupt_signal=2,
+    one_stop_answers=False,
+    strict=False,
+    whole_processes=False,
+    own_errors=False,
     bare_binary=False,
     offers=TO_GDB,
 )
@@ -61,8 +94,14 @@ GDB = Dialect(
 LLDB = Dialect(
     native_signals=True,
     describes_stops=True,
+    lists_registers=True,
     launch_signal=19,
     attach_signal=19,
+    interrupt_signal=19,
+    one_stop_answers=True,
+    strict=True,
+    whole_processes=True,
+    own_errors=True,
     bare_binary=True,
     offers=TO_LLDB,
 )

@@ -30,8 +30,6 @@ class Features:
     several_watches: bool = False
     thread_events: bool = False
     thread_options: bool = False
-    #: Packets about a thread end in ``;thread:TID;`` (``QThreadSuffixSupported``).
-    thread_suffix: bool = False
     #: Stop replies list all threads (``QListThreadsInStopReply``).
     threads_in_stops: bool = False
     #: Understands ``Exx;HEX`` (``QEnableErrorStrings``).

@@ -15,7 +15,6 @@ from gdbstub.engines.gdbremote.stops import exit_reply, stop_reply
 from gdbstub.target.engine import Vote
 from gdbstub.target.events import Execed, Interrupted, ProcessExited, TraceEvent
 from gdbstub.vocab.errors import TargetError
-from gdbstub.vocab.signals import GDB_SIGNAL_0, GDB_SIGNAL_INT
 
 
 class Observations(Reports):
@@ -50,7 +49,7 @@ class Observations(Reports):
         if self.awaiting is not Awaiting.STOP:
             self.interrupted = not self._session.nonstop
             return
-        self._show(GDB_SIGNAL_INT)
+        self._show(self._session.dialect.interrupt_signal)
 
     def wait(self) -> None:
         """Act on a resume: wait for a Ctrl-C or for the end."""
@@ -58,7 +57,7 @@ class Observations(Reports):
         if self.exits:
             self._ended(self.exits.popleft())
         elif self.interrupted:
-            self._show(GDB_SIGNAL_INT)
+            self._show(self._session.dialect.interrupt_signal)
 
     def look(self) -> bytes:
         """Return the answer to ``?``."""
@@ -71,7 +70,7 @@ class Observations(Reports):
             tid = session.thread()
         except TargetError:
             return b"W00"
-        return stop_reply(session, Interrupted(self._target.pid_of(tid), tid), GDB_SIGNAL_0)
+        return stop_reply(session, Interrupted(self._target.pid_of(tid), tid), session.dialect.attach_signal)
 
     def _show(self, sig: int) -> None:
         """Send a stop reply for a thread that goes on."""

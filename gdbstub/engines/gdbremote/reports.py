@@ -22,6 +22,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from gdbstub.engines.gdbremote import faults
+from gdbstub.engines.gdbremote.accounts import NO_REASON, Account, account
 from gdbstub.engines.gdbremote.stops import exit_reply, stop_reply, thread_exit_reply
 from gdbstub.rsp.commands.threadevents import OPTION_CLONE, OPTION_EXIT
 from gdbstub.rsp.replies import OK
@@ -41,11 +43,12 @@ from gdbstub.target.events import (
     ThreadStarted,
     TraceEvent,
     VforkDone,
+    WatchHit,
 )
 from gdbstub.target.ops import ThreadAction
-from gdbstub.vocab.errors import PacketError, StubError, TargetError
+from gdbstub.vocab.errors import StubError, TargetError
 from gdbstub.vocab.ids import Pid, Signo, ThreadSpec, Tid
-from gdbstub.vocab.signals import GDB_SIGNAL_0, GDB_SIGNAL_INT, GDB_SIGNAL_TRAP
+from gdbstub.vocab.signals import GDB_SIGNAL_0
 
 if TYPE_CHECKING:
     from gdbstub.engines.gdbremote.session import Session
@@ -76,6 +79,10 @@ class Resumption(NamedTuple):
     others: Mapping[Pid, Vote] = {}
 
 
+#: What may be told of several threads in one stop.
+_TOLD_TOGETHER = (SiteHit, WatchHit, StepDone, SignalStop)
+
+
 class Reports:
     """The stops, exits and replies that one client waits for or has not been told of.
 
@@ -95,6 +102,8 @@ class Reports:
         self.interrupted = False
         #: Processes that are being killed at this client's wish.
         self.killing: set[Pid] = set()
+        #: Why threads stand, of those that have a reason, as the client was told; kept where the dialect describes.
+        self._accounts: dict[Tid, Account] = {}
         #: Threads whose reported signal the client has not decided yet.
         self.signalled: set[Tid] = set()
         #: The process whose ``vAttach`` or ``vRun`` is awaited.
@@ -111,10 +120,14 @@ class Reports:
         """Refuse a packet that needs the target to stand still.
 
         Raises:
-            PacketError: The client resumed it and has not been told of a stop.
+            TargetError: The client resumed it and has not been told of a stop.
         """
         if self.awaiting is not Awaiting.NOTHING:
-            raise PacketError("the target is running")
+            raise faults.running()
+
+    def account_of(self, tid: Tid) -> Account:
+        """Return why a thread stands, as the client was told."""
+        return self._accounts.get(tid, NO_REASON)
 
     def untold_processes(self) -> set[Pid]:
         """Return the children whose beginning is still to be reported."""
@@ -182,7 +195,7 @@ class Reports:
             case Interrupted():
                 if self.awaiting is Awaiting.INTERRUPT:
                     self.awaiting = Awaiting.NOTHING
-                    self.notify(stop_reply(self._session, event, GDB_SIGNAL_INT))
+                    self.notify(stop_reply(self._session, event, self._session.dialect.interrupt_signal))
                     return Vote.STOP
             case _:
                 pass
@@ -224,6 +237,8 @@ class Reports:
                 self._session.host.note_stop(event.pid, event)
             self._restarted()
             return
+        if event is not None and self._session.dialect.one_stop_answers:
+            self.interrupted = False
         if self.interrupted and not isinstance(event, ProcessExited):
             try:
                 tid = self._session.thread()
@@ -235,7 +250,7 @@ class Reports:
                 self.pending[event.tid] = event
             self.interrupted = False
             event = Interrupted(self._target.pid_of(tid), tid)
-            sig = GDB_SIGNAL_INT
+            sig = self._session.dialect.interrupt_signal
         if event is None:
             return
         self.interrupted = False
@@ -253,7 +268,25 @@ class Reports:
             self._session.resuming = ThreadSpec(None, event.tid)
             if sig is None:
                 self._session.host.note_stop(event.pid, event)
+            if self._session.dialect.describes_stops:
+                self._describe(event, sig)
         self._session.send(stop_reply(self._session, event, sig))
+
+    def _describe(self, event: TraceEvent, sig: int | None) -> None:
+        """Keep why each thread stands: a client that reads it of all threads is told of none of them again."""
+        self._accounts = {event.tid: account(self._session, event, sig)}
+        for tid, other in list(self.pending.items()):
+            if not isinstance(other, _TOLD_TOGETHER):
+                continue
+            del self.pending[tid]
+            if tid != event.tid and self._still_true(other, Vote.STEP):
+                if isinstance(other, SignalStop):
+                    self.signalled.add(tid)
+                self._accounts[tid] = account(self._session, other)
+
+    def forget_accounts(self) -> None:
+        """Forget why threads stood: they are resumed."""
+        self._accounts.clear()
 
     def _report_query(self) -> None:
         self.awaiting = Awaiting.NOTHING
@@ -275,8 +308,7 @@ class Reports:
             self._session.send(b"W00")
             return
         pid = self._target.pid_of(tid)
-        sig = GDB_SIGNAL_0 if self._target.is_attached(pid) else GDB_SIGNAL_TRAP
-        self._send_stop(Interrupted(pid, tid), sig)
+        self._send_stop(Interrupted(pid, tid), self._session.standing_signal(pid))
 
     def _report_attach(self) -> None:
         pid = self.attaching
@@ -287,7 +319,7 @@ class Reports:
             return
         threads = self._target.threads(pid)
         tid = next((each.tid for each in threads if each.tid == Tid(pid)), threads[0].tid if threads else Tid(pid))
-        self._send_stop(Interrupted(pid, tid), GDB_SIGNAL_0)
+        self._send_stop(Interrupted(pid, tid), self._session.dialect.attach_signal)
 
     def _report_launched(self) -> None:
         """Answer ``A``: why the program stands is asked for later."""
@@ -396,6 +428,8 @@ class Reports:
                         self.awaiting = Awaiting.INTERRUPT
                         self._target.hold(self._engine_id, [thread.tid])
                         return
+            return
+        if self.awaiting is Awaiting.NOTHING and self._session.dialect.one_stop_answers:
             return
         # SPEC(Interrupts): one that comes while the program stands is queued for the next resume.  It has
         # crossed a stop reply, maybe that of a breakpoint whose condition the client finds false.

@@ -21,6 +21,7 @@ from gdbstub.engines.gdbremote import handlers
 from gdbstub.engines.gdbremote.conversation import Conversation
 from gdbstub.engines.gdbremote.dispatch import DEBUGGING
 from gdbstub.engines.gdbremote.host import Host, SessionDefaults
+from gdbstub.engines.gdbremote.numbering import ListedNumbering, Numbering, PlainNumbering
 from gdbstub.engines.gdbremote.observations import Observations
 from gdbstub.engines.gdbremote.reports import Reports
 from gdbstub.engines.gdbremote.role import OBSERVER_MAY
@@ -79,6 +80,8 @@ class Session(Conversation):
         #: The trace frame that this client looks at in place of the present, and what ``qTsP`` still has to give.
         self.trace_frame: Frame | None = None
         self.trace_uploads: list[str] = []
+        #: What ``QSaveRegisterState`` keeps, by number.
+        self.saved_registers: dict[int, bytes] = {}
         #: ``qXfer`` objects that are being read, by object and annex.
         self.snapshots: dict[str, bytes] = {}
         self._last_program: tuple[str, ...] = ()
@@ -141,6 +144,11 @@ class Session(Conversation):
         untold = self.reports.untold_processes()
         return [pid for pid in pids if pid not in untold] if untold else pids
 
+    def listed_threads(self, pid: Pid) -> list[Tid]:
+        """Return the threads of a process that this client has been told of or may find."""
+        untold = self.reports.untold_threads()
+        return [each.tid for each in self.target.threads(pid) if each.tid not in untold]
+
     def others_on(self, pid: Pid) -> bool:
         """Tell whether a process would stay traced without this client."""
         return any(engine != self.engine_id for engine in self.target.users_of(pid))
@@ -161,6 +169,15 @@ class Session(Conversation):
             if threads:
                 return threads[0].tid
         raise TargetError(3, "no process")
+
+    def numbering(self, tid: Tid) -> Numbering:
+        """Return how this client counts the registers of a thread."""
+        spec = self.target.arch(self.target.pid_of(tid))
+        return ListedNumbering(spec) if self.dialect.lists_registers else PlainNumbering(spec)
+
+    def standing_signal(self, pid: Pid) -> int:
+        """Return the signal, as it goes over the wire, of a thread that merely stands."""
+        return self.dialect.attach_signal if self.target.is_attached(pid) else self.dialect.launch_signal
 
     def process(self) -> Pid:
         """Return the process that packets without one mean.

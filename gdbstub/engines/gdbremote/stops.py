@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gdbstub.engines.gdbremote.accounts import described_stop
 from gdbstub.rsp.hexcodec import escape
 from gdbstub.target.events import (
     Cloned,
@@ -81,7 +82,7 @@ def exit_reply(session: Session, event: ProcessExited) -> bytes:
     """Make a ``W`` or ``X`` reply."""
     process = f";process:{event.pid:x}" if session.features.multiprocess else ""
     if event.signal is not None:
-        return f"X{to_gdb(event.signal):02x}{process}".encode()
+        return f"X{session.dialect.signal_number(event.signal):02x}{process}".encode()
     return f"W{event.code:02x}{process}".encode()
 
 
@@ -96,12 +97,14 @@ def stop_reply(session: Session, event: TraceEvent, sig: int | None = None) -> b
     Args:
         session: Whose client reads it.
         event: What happened.
-        sig: GDB's signal number where it is not the event's own (a Ctrl-C's).
+        sig: The signal, as it goes over the wire, where it is not the event's own (a Ctrl-C's).
     """
     if isinstance(event, ProcessExited):
         return exit_reply(session, event)
     if isinstance(event, ThreadExited):
         return thread_exit_reply(session, event)
+    if session.dialect.describes_stops:
+        return described_stop(session, event, sig)
     number = signal_of(event) if sig is None else sig
     disabled = session.disabled
     if "T" in disabled:

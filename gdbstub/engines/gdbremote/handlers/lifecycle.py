@@ -30,7 +30,6 @@ from gdbstub.target.engine import Vote
 from gdbstub.target.events import Interrupted
 from gdbstub.vocab.errors import PacketError, TargetError
 from gdbstub.vocab.ids import NO_SIGNAL, Pid, Tid
-from gdbstub.vocab.signals import GDB_SIGNAL_0, GDB_SIGNAL_TRAP
 
 if TYPE_CHECKING:
     from gdbstub.engines.gdbremote.session import Session
@@ -65,7 +64,7 @@ def _all_stops(session: Session) -> Reply:
                 if last is not None and last.tid == thread.tid:
                     replies.append(stop_reply(session, last))
                 else:
-                    sig = GDB_SIGNAL_0 if session.target.is_attached(pid) else GDB_SIGNAL_TRAP
+                    sig = session.standing_signal(pid)
                     replies.append(stop_reply(session, Interrupted(pid, thread.tid), sig))
     session.reports.requeue_notifications(replies)
     return replies[0] if replies else OK

@@ -27,7 +27,6 @@ from gdbstub.target.engine import Vote
 from gdbstub.target.ops import ThreadAction
 from gdbstub.vocab.errors import PacketError, TargetError
 from gdbstub.vocab.ids import ALL, ANY, NO_SIGNAL, Pid, Signo, ThreadSpec, Tid
-from gdbstub.vocab.signals import from_gdb
 
 if TYPE_CHECKING:
     from gdbstub.engines.gdbremote.session import Session
@@ -35,12 +34,12 @@ if TYPE_CHECKING:
 _VOTE = {"c": Vote.CONTINUE, "s": Vote.STEP, "r": Vote.STEP, "t": Vote.STOP}
 
 
-def _signal(number: int | None) -> Signo:
+def _signal(session: Session, number: int | None) -> Signo:
     if not number:
         return NO_SIGNAL
-    sig = from_gdb(number)
+    sig = session.dialect.signal_named(number)
     if sig is None:
-        raise PacketError(f"Linux has no signal {number:#x} of GDB's numbering")
+        raise PacketError(f"Linux has no signal of the number {number:#x}")
     return sig
 
 
@@ -65,7 +64,7 @@ class _Plan:
                     break
                 tid = Tid(spec.tid) if spec.tid != ANY else session.thread()
                 if tid not in named and session.target.has_thread(tid) and session.target.pid_of(tid) == pid:
-                    sig = _signal(action.signal)
+                    sig = _signal(session, action.signal)
                     named[tid] = ThreadAction(tid, _VOTE[action.kind], sig, action.range)
                     self.signals[tid] = sig
             self.others[pid] = Vote.STOP
@@ -77,7 +76,7 @@ class _Plan:
                 current = current or session.thread()
                 for thread in session.target.threads(pid):
                     if thread.tid not in named:
-                        sig = _signal(default.signal) if thread.tid == current else NO_SIGNAL
+                        sig = _signal(session, default.signal) if thread.tid == current else NO_SIGNAL
                         named[thread.tid] = ThreadAction(thread.tid, vote, sig, default.range)
                         self.signals[thread.tid] = sig
                 vote = Vote.CONTINUE
@@ -116,6 +115,7 @@ def _resume(session: Session, actions: tuple[Action, ...]) -> Reply:
     session.reports.awaiting = Awaiting.STOP
     session.reports.chosen = None
     session.stale = False
+    session.reports.forget_accounts()
     moving = plan.moving(session)
     for tid in [*plan.signals, *(tid for tid in session.reports.signalled if tid in moving)]:
         if not session.reports.is_pending_signal(tid):

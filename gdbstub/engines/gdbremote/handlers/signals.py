@@ -11,28 +11,27 @@ from gdbstub.engines.gdbremote.dispatch import handles
 from gdbstub.rsp.commands.signals import CatchSyscalls, PassSignals, ProgramSignals
 from gdbstub.rsp.replies import OK, Reply
 from gdbstub.vocab.ids import Signo
-from gdbstub.vocab.signals import from_gdb
 
 if TYPE_CHECKING:
     from gdbstub.engines.gdbremote.session import Session
 
 
-def _linux(numbers: frozenset[int]) -> frozenset[Signo]:
+def _linux(session: Session, numbers: frozenset[int]) -> frozenset[Signo]:
     """Translate; GDB names signals that Linux has not."""
-    return frozenset(sig for number in numbers if (sig := from_gdb(number)) is not None)
+    return frozenset(sig for number in numbers if (sig := session.dialect.signal_named(number)) is not None)
 
 
 @handles(PassSignals)
 def pass_signals(session: Session, cmd: PassSignals) -> Reply:
     """Replace the list of signals that need no report."""
-    session.pass_signals = _linux(cmd.signals)
+    session.pass_signals = _linux(session, cmd.signals)
     return OK
 
 
 @handles(ProgramSignals)
 def program_signals(session: Session, cmd: ProgramSignals) -> Reply:
     """Replace the list of signals that a detach may deliver."""
-    session.program_signals = _linux(cmd.signals)
+    session.program_signals = _linux(session, cmd.signals)
     return OK
 
 

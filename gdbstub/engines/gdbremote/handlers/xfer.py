@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
-from gdbstub.arch.tdesc import target_xml
 from gdbstub.engines.gdbremote.dispatch import handles
 from gdbstub.engines.gdbremote.stops import thread_id
 from gdbstub.rsp.commands.xfer import (
@@ -55,7 +54,7 @@ def read_features(session: Session, cmd: ReadFeatures) -> Reply:
     """Give the target description."""
     if cmd.annex != "target.xml":
         raise TargetError(errno.ENOENT, f"there is no {cmd.annex!r}, only target.xml")
-    return _serve(session, cmd, "features", lambda: target_xml(session.target.arch(session.process())))
+    return _serve(session, cmd, "features", lambda: session.numbering(session.thread()).description())
 
 
 @handles(ReadThreads)
