@@ -6,19 +6,32 @@ Layer: cli.  Made by: gdbserver (the command line), lldbserver.  Read by: main.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 
 from gdbstub.server.settings import OnDisconnect, SideDoor
+
+
+class CommandLine(Enum):
+    """Whose command line was used: it decides on messages and on what holds until a client has said who it is."""
+
+    GDBSERVER = "gdbserver"
+    LLDB_SERVER = "lldb-server"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """One run of the server."""
 
-    #: Where to listen, as written; ``server.address.parse_comm`` reads it.
+    command_line: CommandLine = CommandLine.GDBSERVER
+    #: Where to listen, as written; ``server.address.parse_comm`` reads gdbserver's, ``server.url`` lldb-server's.
     comm: str | None = None
+    #: Call the client there rather than listen.
+    reverse: bool = False
     #: The program and its arguments; empty with ``--attach`` and a bare ``--multi``.
     program: list[str] = field(default_factory=list)
     attach_pid: int | None = None
+    #: Wait for a process with this name.
+    attach_name: str | None = None
     multi: bool = False
     once: bool = False
     #: The words between ``--wrapper`` and ``--``; the shell reads them as they are.
@@ -36,6 +49,11 @@ class Config:
     debug_file: str | None = None
     ready_fd: int | None = None
     ready_file: str | None = None
+    #: Where lldb reads which port was taken.
+    pipe_fd: int | None = None
+    named_pipe: str | None = None
+    #: Run in a session of our own.
+    new_session: bool = False
     allow_any_user: bool = False
     on_disconnect: OnDisconnect = OnDisconnect.KEEP
     #: Other places to listen, in order.

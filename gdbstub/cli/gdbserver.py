@@ -15,6 +15,7 @@ from typing import Any
 
 from gdbstub.cli import usage
 from gdbstub.cli.config import Config, Outcome
+from gdbstub.cli.options import Answered, refuse
 from gdbstub.engines.gdbremote.role import Role
 from gdbstub.server.settings import OnDisconnect, SideDoor
 
@@ -22,19 +23,8 @@ from gdbstub.server.settings import OnDisconnect, SideDoor
 _PID_MAX = 0x7FFFFFFF
 
 
-class _Answered(Exception):
-    """Parsing ends here: there is something to print instead."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        self.outcome = outcome
-
-
-def _refuse(text: str) -> _Answered:
-    return _Answered(Outcome(stderr=text + "\n", status=1))
-
-
-def _misuse(reason: str) -> _Answered:
-    return _Answered(Outcome(stderr=usage.usage_error(reason), status=1))
+def _misuse(reason: str) -> Answered:
+    return Answered(Outcome(stderr=usage.usage_error(reason), status=1))
 
 
 class _Draft:
@@ -52,16 +42,16 @@ class _Draft:
         for word in value.split(",") if value else ():
             name = word.removeprefix("-")
             if not name:
-                raise _refuse("gdbserver: invalid empty debug option")
+                raise refuse("gdbserver: invalid empty debug option")
             if name not in _DEBUG:
-                raise _refuse(f"gdbserver: unknown debug option '{name}'")
+                raise refuse(f"gdbserver: unknown debug option '{name}'")
             for field in _DEBUG[name]:
                 self.fields[field] = not word.startswith("-")
 
     def debug_format(self, value: str) -> None:
         for word in filter(None, value.split(",")):
             if word not in _DEBUG_FORMATS:
-                raise _refuse(f'Unknown debug-format argument: "{word}"')
+                raise refuse(f'Unknown debug-format argument: "{word}"')
             self.fields["debug_format"] = _DEBUG_FORMATS[word]
 
     def debug_file(self, value: str) -> None:
@@ -71,18 +61,18 @@ class _Draft:
         disabled: frozenset[str] = self.fields.get("disabled_packets", frozenset())
         for word in filter(None, value.split(",")):
             if word not in usage.PACKETS:
-                raise _refuse(f'Don\'t know how to disable "{word}".\n\n{usage.packet_list()}'.rstrip("\n"))
+                raise refuse(f'Don\'t know how to disable "{word}".\n\n{usage.packet_list()}'.rstrip("\n"))
             disabled |= usage.THREAD_PACKETS if word == "threads" else {word}
         self.fields["disabled_packets"] = disabled
 
     def ready_fd(self, value: str) -> None:
         if not (value.isascii() and value.isdigit()):
-            raise _refuse(f'--ready-fd wants the number of a descriptor, not "{value}"')
+            raise refuse(f'--ready-fd wants the number of a descriptor, not "{value}"')
         self.fields["ready_fd"] = int(value)
 
     def ready_file(self, value: str) -> None:
         if not value:
-            raise _refuse("--ready-file wants the name of a file")
+            raise refuse("--ready-file wants the name of a file")
         self.fields["ready_file"] = value
 
     def on_disconnect(self, value: str) -> None:
@@ -90,7 +80,7 @@ class _Draft:
             self.fields["on_disconnect"] = OnDisconnect(value)
         except ValueError:
             choices = ", ".join(choice.value for choice in OnDisconnect)
-            raise _refuse(f'Unknown on-disconnect argument: "{value}"; choose from {choices}') from None
+            raise refuse(f'Unknown on-disconnect argument: "{value}"; choose from {choices}') from None
 
     def listen(self, value: str) -> None:
         comm, *words = value.split(",")
@@ -99,10 +89,10 @@ class _Draft:
             name, _, choice = word.partition("=")
             if name != "role" or choice not in _ROLES:
                 choices = ", ".join(_ROLES)
-                raise _refuse(f'--listen wants ADDR or ADDR,role=ROLE, not "{value}"; ROLE is one of {choices}')
+                raise refuse(f'--listen wants ADDR or ADDR,role=ROLE, not "{value}"; ROLE is one of {choices}')
             role = _ROLES[choice]
         if not comm:
-            raise _refuse("--listen wants an address: --listen=localhost:PORT,role=observer")
+            raise refuse("--listen wants an address: --listen=localhost:PORT,role=observer")
         doors: tuple[SideDoor, ...] = self.fields.get("side_doors", ())
         self.fields["side_doors"] = (*doors, SideDoor(comm, role))
 
@@ -188,21 +178,21 @@ def _read_options(draft: _Draft, argv: Sequence[str]) -> Sequence[str]:
         if name in _VALUES:
             if not equals:
                 if at == len(argv):
-                    raise _refuse(f"Missing argument value for: {name}")
+                    raise refuse(f"Missing argument value for: {name}")
                 value = argv[at]
                 at += 1
             _VALUES[name](draft, value)
         elif name in _OPTIONAL_VALUES:
             take, default = _OPTIONAL_VALUES[name]
             if not equals and default is None:
-                raise _Answered(Outcome(stdout=usage.packet_list()))
+                raise Answered(Outcome(stdout=usage.packet_list()))
             take(draft, value if equals else default or "")
         elif equals:
-            raise _refuse(f"Unknown argument: {word}")
+            raise refuse(f"Unknown argument: {word}")
         elif name in _FLAGS:
             draft.fields.update(_FLAGS[name])
         elif name in _ANSWERS:
-            raise _Answered(Outcome(stdout=_ANSWERS[name]()))
+            raise Answered(Outcome(stdout=_ANSWERS[name]()))
         elif name == "--attach":
             draft.attach = True
         elif name == "--wrapper":
@@ -213,7 +203,7 @@ def _read_options(draft: _Draft, argv: Sequence[str]) -> Sequence[str]:
             draft.fields["wrapper"] = rest[:end]
             at += end + 1
         else:
-            raise _refuse(f"Unknown argument: {word}")
+            raise refuse(f"Unknown argument: {word}")
     return argv[at:]
 
 
@@ -267,5 +257,5 @@ def parse(argv: Sequence[str]) -> Config | Outcome:
         if draft.selftest:
             return Outcome(stdout="Selftests have been disabled for this build.\n")
         return _finish(draft, words)
-    except _Answered as answer:
+    except Answered as answer:
         return answer.outcome

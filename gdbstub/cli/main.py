@@ -8,13 +8,20 @@ anything heavy is loaded, so that a client can connect while the rest loads.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from gdbstub.cli import gdbserver
-from gdbstub.cli.config import Config, Outcome
+from gdbstub.cli.config import CommandLine, Config, Outcome
 from gdbstub.vocab.errors import StartupError
+
+if TYPE_CHECKING:
+    from gdbstub.server.address import Endpoint
+    from gdbstub.server.wording import Wording
 
 
 def _doctor(argv: list[str]) -> int:
@@ -29,8 +36,27 @@ def _packets(argv: list[str]) -> int:
     return packets.run(argv)
 
 
-#: Our own subcommands; every other first word is gdbserver's command line.
-_SUBCOMMANDS: dict[str, Callable[[list[str]], int]] = {"doctor": _doctor, "packets": _packets}
+def _lldb_server(argv: list[str]) -> int:
+    from gdbstub.cli import lldbserver
+
+    return _run(lldbserver.parse(argv))
+
+
+def _version(argv: list[str]) -> int:
+    from gdbstub.cli import usage
+
+    return _run(Outcome(stdout=usage.version_text()))
+
+
+#: What a first word may ask for; every other one begins gdbserver's command line.
+_SUBCOMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "doctor": _doctor,
+    "packets": _packets,
+    "gdbserver": _lldb_server,
+    "g": _lldb_server,
+    "version": _version,
+    "v": _version,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,7 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if words and words[0] in _SUBCOMMANDS:
         return _SUBCOMMANDS[words[0]](words[1:])
-    parsed = gdbserver.parse(words)
+    return _run(gdbserver.parse(words))
+
+
+def _run(parsed: Config | Outcome) -> int:
     if isinstance(parsed, Outcome):
         sys.stdout.write(parsed.stdout)
         sys.stderr.write(parsed.stderr)
@@ -46,26 +75,49 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _serve(parsed)
     except StartupError as failure:
-        sys.stderr.write(f"{failure}\nExiting\n")
+        from gdbstub.server.wording import say
+
+        say(_wording(parsed).failed.format(reason=failure))
         return 1
 
 
+def _wording(config: Config) -> Wording:
+    from gdbstub.server import wording
+
+    return wording.GDBSERVER if config.command_line is CommandLine.GDBSERVER else wording.LLDB_SERVER
+
+
+def _endpoint(config: Config) -> Endpoint:
+    assert config.comm is not None
+    if config.command_line is CommandLine.GDBSERVER:
+        from gdbstub.server.address import parse_comm
+
+        return parse_comm(config.comm)
+    from gdbstub.server.url import parse_url
+
+    return parse_url(config.comm, reverse=config.reverse)
+
+
 def _serve(config: Config) -> int:
-    from gdbstub.server.address import SerialEndpoint, StdioEndpoint, parse_comm
+    from gdbstub.server.address import StdioEndpoint, TcpEndpoint, UnixEndpoint, parse_comm
     from gdbstub.server.listen import Listener, claim_ready_fd, open_listener
 
     _guard_standard_streams()
-    if config.ready_fd is not None:
-        claim_ready_fd(config.ready_fd)
-    assert config.comm is not None
-    endpoint = parse_comm(config.comm)
+    if config.new_session:
+        # It fails for a leader of a process group, which then has no terminal to lose.
+        with contextlib.suppress(OSError):
+            os.setsid()
+    for option, fd in (("--ready-fd", config.ready_fd), ("--pipe", config.pipe_fd)):
+        if fd is not None:
+            claim_ready_fd(fd, option)
+    endpoint = _endpoint(config)
     listener: Listener | None = None
-    if not isinstance(endpoint, SerialEndpoint | StdioEndpoint):
+    if isinstance(endpoint, TcpEndpoint | UnixEndpoint):
         listener = open_listener(endpoint)
     side_doors = []
     for door in config.side_doors:
         place = parse_comm(door.comm)
-        if isinstance(place, SerialEndpoint | StdioEndpoint):
+        if not isinstance(place, TcpEndpoint | UnixEndpoint):
             raise StartupError(f"--listen={door.comm}: only sockets can be listened on")
         side_doors.append((open_listener(place), door.role))
     on_stdio = isinstance(endpoint, StdioEndpoint)
@@ -75,6 +127,7 @@ def _serve(config: Config) -> int:
 
     import trio
 
+    from gdbstub.engines.gdbremote.dialect import GDB, LLDB
     from gdbstub.server.debuglog import DebugLog
     from gdbstub.server.serial import FdPair, open_pair
     from gdbstub.server.server import Server
@@ -85,14 +138,14 @@ def _serve(config: Config) -> int:
     if isinstance(endpoint, StdioEndpoint):
         stdio = open_pair(endpoint)
         open_later = lambda: stdio  # noqa: E731  (two ways to open, one name)
-    elif isinstance(endpoint, SerialEndpoint):
-        serial = endpoint
-        open_later = lambda: open_pair(serial)  # noqa: E731  (two ways to open, one name)
+    elif not isinstance(endpoint, TcpEndpoint | UnixEndpoint):
+        open_later = partial(open_pair, endpoint)
     kinds = {
         "threads": config.debug_threads,
         "remote": config.debug_remote,
         "event-loop": config.debug_event_loop,
     }
+    as_lldb_server = config.command_line is CommandLine.LLDB_SERVER
     debug = frozenset(kind for kind, on in kinds.items() if on)
     settings = ServerSettings(
         launch=LaunchSpec(
@@ -104,6 +157,7 @@ def _serve(config: Config) -> int:
             raw_arguments=not config.escape_args,
         ),
         attach_pid=config.attach_pid,
+        attach_name=config.attach_name,
         multi=config.multi,
         once=config.once,
         disabled_packets=config.disabled_packets,
@@ -111,6 +165,13 @@ def _serve(config: Config) -> int:
         allow_any_user=config.allow_any_user,
         ready_fd=config.ready_fd,
         ready_file=config.ready_file,
+        pipe_fd=config.pipe_fd,
+        named_pipe=config.named_pipe,
+        dialect=LLDB if as_lldb_server else GDB,
+        wording=_wording(config),
+        bare_environment=as_lldb_server,
+        lives_with_client=as_lldb_server,
+        hangups=1 if as_lldb_server else 0,
         debug=debug,
     )
     log = DebugLog(debug, timestamps="timestamp" in config.debug_format, path=config.debug_file)

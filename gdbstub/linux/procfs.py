@@ -128,6 +128,25 @@ def process_ids(*, root: str = PROC) -> list[Pid]:
     return sorted(Pid(int(name)) for name in names if name.isdigit())
 
 
+def processes_named(name: str, *, root: str = PROC) -> list[Pid]:
+    """Return the processes that run a program of this name, lowest first; kernel threads and zombies run none.
+
+    Args:
+        name: The program's path, its last part, or the kernel's name of the process.
+        root: Where /proc is.
+    """
+    wanted = os.fsencode(name)
+    found = []
+    for pid in process_ids(root=root):
+        path = read_link(f"{root}/{pid}/exe")
+        if path is None or pid == os.getpid():
+            continue
+        path = path.removesuffix(_DELETED)
+        if wanted in (path, path.rpartition(b"/")[2]) or (read_file(f"{root}/{pid}/comm") or b"")[:-1] == wanted:
+            found.append(pid)
+    return found
+
+
 def status_fields(pid: int, *, root: str = PROC) -> dict[str, str]:
     """Return ``/proc/PID/status`` by field name; empty where the process is gone."""
     data = read_file(f"{root}/{pid}/status")

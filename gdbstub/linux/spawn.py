@@ -41,12 +41,21 @@ _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 _REPORT = struct.Struct("=ii")
 _STEP_EXEC = 0
 _STEP_CHDIR = 1
+#: And the two that follow.
+_STEP_STDIN = 2
+
+#: How a program's stdin, stdout and stderr are opened; none becomes its terminal.
+_STREAM_FLAGS = (
+    os.O_RDONLY | os.O_NOCTTY,
+    os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOCTTY,
+    os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOCTTY,
+)
 
 
 class Spawned:
     """A child that waits to be seized before it execs."""
 
-    def __init__(self, pid: Pid, execs_to_skip: int, what: tuple[str, str], release_fd: int, report_fd: int) -> None:
+    def __init__(self, pid: Pid, execs_to_skip: int, what: Sequence[str], release_fd: int, report_fd: int) -> None:
         self.pid = pid
         #: How many exec events come before the program's own.
         self.execs_to_skip = execs_to_skip
@@ -126,6 +135,25 @@ def _candidates(program: str, environment: Mapping[str, str] | None) -> list[str
 # The child
 
 
+def _open_streams(paths: Sequence[str | None]) -> tuple[int, int]:
+    """Open what the program is to have as its standard streams; return which one failed, and the errno, or 0."""
+    for fd, path in enumerate(paths):
+        if path is None:
+            continue
+        if fd == 2 and path == paths[1]:
+            # Opened twice, each would overwrite what the other has written.
+            os.dup2(1, 2)
+            continue
+        try:
+            opened = os.open(path, _STREAM_FLAGS[fd], 0o666)
+        except OSError as failure:
+            return fd, failure.errno or errno.EIO
+        os.dup2(opened, fd)
+        if opened != fd:
+            os.close(opened)
+    return 0, 0
+
+
 def _exec_first(candidates: Sequence[str], argv: list[str], environment: Mapping[str, str] | None) -> int:
     """Exec the first path that can be; return the errno to report where none can."""
     code = errno.ENOENT
@@ -168,6 +196,11 @@ def _run_child(
             step = _STEP_CHDIR
             os.chdir(spec.working_directory)
             step = _STEP_EXEC
+        stream, code = _open_streams(spec.streams)
+        if code:
+            step = _STEP_STDIN + stream
+            raise OSError(code, "")
+        code = errno.EINVAL
         if not os.read(gate_fds[0], 1):
             os._exit(EXIT_CANNOT_EXEC)
         code = _exec_first(candidates, argv, spec.environment)
@@ -252,7 +285,8 @@ def spawn(spec: LaunchSpec) -> Spawned:
     with contextlib.suppress(OSError):
         os.setpgid(pid, pid)
     _foreground.give(pid)
-    what = (f"Cannot exec {argv[0]}", f"Cannot change directory to {spec.working_directory}")
+    what = [f"Cannot exec {argv[0]}", f"Cannot change directory to {spec.working_directory}"]
+    what += [f"Cannot open {path}" for path in spec.streams]
     spawned = Spawned(Pid(pid), execs_to_skip, what, gate_fds[1], report_fds[0])
     spawned.warning = warning
     return spawned

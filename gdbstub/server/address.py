@@ -72,6 +72,8 @@ class UnixEndpoint:
     """A Unix-domain stream socket."""
 
     path: str
+    #: Its name is not in the file system.
+    abstract: bool = False
     warning: None = None
 
 
@@ -94,7 +96,31 @@ class SerialEndpoint:
     warning: None = None
 
 
-Endpoint: TypeAlias = TcpEndpoint | UnixEndpoint | StdioEndpoint | SerialEndpoint
+@dataclass(frozen=True, slots=True)
+class DescriptorEndpoint:
+    """A descriptor that whoever started this server left open."""
+
+    fd: int
+    warning: None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectEndpoint:
+    """A client that listens for us."""
+
+    #: For messages.
+    url: str
+    #: Or the path of a Unix-domain socket; an abstract one begins with NUL.
+    host: str
+    #: None for a Unix-domain socket.
+    port: int | None
+    warning: None = None
+
+
+ListenEndpoint: TypeAlias = TcpEndpoint | UnixEndpoint
+#: One connection, there from the start.
+StreamEndpoint: TypeAlias = StdioEndpoint | SerialEndpoint | DescriptorEndpoint | ConnectEndpoint
+Endpoint: TypeAlias = ListenEndpoint | StreamEndpoint
 
 
 def parse_comm(comm: str) -> Endpoint:

@@ -79,6 +79,7 @@ class Connection:
         self._wait_here = wait_here
         self._backlog = bytearray()
         self._unblocked = trio.Event()
+        self._drained = trio.Event()
         self.failed = False
         self.scope = trio.CancelScope()
 
@@ -113,8 +114,14 @@ class Connection:
         if len(self._backlog) > _BACKLOG:
             self._give_up()
 
+    async def wait_for_room(self) -> None:
+        """Wait until the client has taken all of its output, or is lost."""
+        while self._backlog and not self.failed:
+            await self._drained.wait()
+
     def _give_up(self) -> None:
         self.failed = True
+        self._drained.set()
         self.scope.cancel()
 
     async def serve(self, on_first_bytes: Callable[[], bool]) -> None:
@@ -128,6 +135,8 @@ class Connection:
                 nursery.start_soon(self._drain_backlog)
                 await self._read(on_first_bytes)
                 nursery.cancel_scope.cancel()
+        self.failed = True
+        self._drained.set()
 
     async def _read(self, on_first_bytes: Callable[[], bool]) -> None:
         read, fd = self.channel.read, self.channel.read_fd
@@ -177,3 +186,5 @@ class Connection:
                     self._give_up()
                     return
                 del self._backlog[:sent]
+            self._drained.set()
+            self._drained = trio.Event()

@@ -9,6 +9,8 @@ import sys
 import time
 from typing import TextIO
 
+from gdbstub.server.wording import say
+
 
 class DebugLog:
     """Lines about packets (``remote``) and about the tracer (``threads``, ``event-loop``).
@@ -22,8 +24,13 @@ class DebugLog:
     def __init__(self, kinds: frozenset[str], *, timestamps: bool, path: str | None) -> None:
         self._kinds = set(kinds)
         self.timestamps = timestamps
-        # Line-buffered and kept open for the life of the server.
-        self._file: TextIO = open(path, "a", buffering=1) if path else sys.stderr  # noqa: SIM115, PTH123
+        self._file: TextIO = sys.stderr
+        if path:
+            try:
+                # Line-buffered and kept open for the life of the server.
+                self._file = open(path, "a", buffering=1)  # noqa: SIM115, PTH123
+            except OSError as failure:
+                say(f"Failed to open log file `{path}': {failure.strerror}\nWill log to stderr instead.")
 
     def switch(self, kind: str, on: bool) -> None:
         """Switch one kind of output."""

@@ -24,14 +24,18 @@ class Keeper:
     Args:
         say: Prints a message that tools parse.
         on_change: Called when something started, failed or ended.
+        on_end: Called when a process has ended, before clients are told.
     """
 
     engine_id = KEEPER
     keeps_traced = False
     wants = DEBUGGER_EVENTS
 
-    def __init__(self, say: Callable[[str], None], on_change: Callable[[], None]) -> None:
+    def __init__(
+        self, say: Callable[[str], None], on_change: Callable[[], None], on_end: Callable[[Pid], None]
+    ) -> None:
         self._say = say
+        self._on_end = on_end
         self._on_change = on_change
         #: Why each process stands still, as it was last reported to a client.
         self.last_stops: dict[Pid, TraceEvent] = {}
@@ -50,9 +54,11 @@ class Keeper:
                 return Vote.STOP
             case LaunchFailed():
                 self.launch_failure = event.text
+                self._on_end(event.pid)
                 self._on_change()
             case ProcessExited():
                 self.last_stops.pop(event.pid, None)
+                self._on_end(event.pid)
                 if event.signal is not None:
                     self._say(f"\nChild terminated with signal = {event.signal:#x} ({name_of(event.signal)})")
                 else:

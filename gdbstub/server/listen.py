@@ -15,7 +15,7 @@ import socket
 import stat
 from pathlib import Path
 
-from gdbstub.server.address import BindAddress, TcpEndpoint, UnixEndpoint
+from gdbstub.server.address import BindAddress, ListenEndpoint, TcpEndpoint, UnixEndpoint
 from gdbstub.vocab.errors import StartupError
 
 _BACKLOG = 16
@@ -49,6 +49,11 @@ class Listener:
         self._inode = _inode_of(path) if path is not None else None
 
     @property
+    def socket_id(self) -> str:
+        """What a client needs to connect: the port, or the path or abstract name of a Unix-domain socket."""
+        return self.address if self.port is None else str(self.port)
+
+    @property
     def message(self) -> str:
         """The line that tools wait for; printed at the start and after each lost client."""
         return f"Listening on port {self.port}" if self.port is not None else f"Listening on {self.address}"
@@ -72,7 +77,7 @@ class Listener:
         self._path = None
 
 
-def open_listener(endpoint: TcpEndpoint | UnixEndpoint) -> Listener:
+def open_listener(endpoint: ListenEndpoint) -> Listener:
     """Bind and listen.
 
     Raises:
@@ -186,7 +191,21 @@ def _remove_stale(path: str) -> None:
     raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
 
+def _open_abstract(endpoint: UnixEndpoint) -> Listener:
+    # It has no permissions; who connects is looked at when they do.
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        listening.bind("\0" + endpoint.path)
+        listening.listen(_BACKLOG)
+    except OSError as failure:
+        listening.close()
+        raise _cannot_bind(failure) from None
+    return Listener([listening], endpoint.path, None, None)
+
+
 def _open_unix(endpoint: UnixEndpoint) -> Listener:
+    if endpoint.abstract:
+        return _open_abstract(endpoint)
     # The path must mean the same file when it is removed, wherever the working directory is by then.
     path = os.path.abspath(endpoint.path)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
@@ -205,8 +224,8 @@ def _open_unix(endpoint: UnixEndpoint) -> Listener:
 # Readiness
 
 
-def claim_ready_fd(fd: int) -> None:
-    """Check the descriptor of ``--ready-fd`` and keep it from the programs that are started.
+def claim_ready_fd(fd: int, option: str = "--ready-fd") -> None:
+    """Check the descriptor of an option and keep it from the programs that are started.
 
     Raises:
         StartupError: It is not open.
@@ -217,7 +236,7 @@ def claim_ready_fd(fd: int) -> None:
         else:
             os.fstat(fd)
     except OSError as failure:
-        raise StartupError(f"--ready-fd={fd}: {failure.strerror}") from None
+        raise StartupError(f"{option}={fd}: {failure.strerror}") from None
 
 
 def announce(address: str, port: int | None, pid: int | None, ready_fd: int | None, ready_file: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Connections that are there from the start: a serial device, or standard input and output.
+"""Connections that are there from the start: a serial device, standard input and output, and what ``dial`` opens.
 
 Layer: server.  Used by: pump, cli.  Source: termios(3), open(2).
 """
@@ -7,21 +7,31 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import stat
 from collections.abc import Callable
 from typing import Any
 
-from gdbstub.server.address import SerialEndpoint, StdioEndpoint
+from gdbstub.server.address import ConnectEndpoint, DescriptorEndpoint, SerialEndpoint, StdioEndpoint, StreamEndpoint
 from gdbstub.vocab.errors import StartupError
 
 
 class FdPair:
     """Two non-blocking descriptors that carry the protocol; they may be the same one."""
 
-    def __init__(self, read_fd: int, write_fd: int, name: str, restore: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        read_fd: int,
+        write_fd: int,
+        name: str,
+        restore: Callable[[], None],
+        sock: socket.socket | None = None,
+    ) -> None:
         self.read_fd = read_fd
         self.write_fd = write_fd
         self.name = name
+        #: Where both are a socket.
+        self.sock = sock
         self._restore: Callable[[], None] | None = restore
 
     @property
@@ -35,17 +45,32 @@ class FdPair:
             return
         restore, self._restore = self._restore, None
         restore()
+        if self.sock is not None:
+            self.sock.close()
+            return
         for fd in {self.read_fd, self.write_fd}:
             os.close(fd)
 
 
-def open_pair(endpoint: SerialEndpoint | StdioEndpoint) -> FdPair:
-    """Take the descriptors of an endpoint.
+def open_pair(endpoint: StreamEndpoint) -> FdPair:
+    """Open the connection of an endpoint.
 
     Raises:
-        StartupError: There is no such device.
+        StartupError: There is no such device, or nobody answers.
     """
-    return open_serial(endpoint.path) if isinstance(endpoint, SerialEndpoint) else open_stdio()
+    match endpoint:
+        case SerialEndpoint():
+            return open_serial(endpoint.path)
+        case StdioEndpoint():
+            return open_stdio()
+        case ConnectEndpoint():
+            from gdbstub.server import dial
+
+            return dial.connect(endpoint)
+        case DescriptorEndpoint():
+            from gdbstub.server import dial
+
+            return dial.take_descriptor(endpoint)
 
 
 # Serial devices
@@ -72,11 +97,17 @@ def open_serial(path: str) -> FdPair:
     try:
         if not stat.S_ISCHR(os.fstat(fd).st_mode):
             raise _cannot_open(path, "it is not a character device")
-        restore = _make_raw(fd)
+        return raw_pair(fd, path)
     except BaseException:
         os.close(fd)
         raise
-    return FdPair(fd, fd, path, restore)
+
+
+def raw_pair(fd: int, name: str) -> FdPair:
+    """Speak on one descriptor of any kind; a terminal is made raw."""
+    restore = _make_raw(fd)
+    os.set_blocking(fd, False)
+    return FdPair(fd, fd, name, restore)
 
 
 def _make_raw(fd: int) -> Callable[[], None]:

@@ -12,7 +12,6 @@ import os
 import select
 import signal
 import socket
-import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -27,15 +26,20 @@ from gdbstub.engines.gdbremote.reports import Awaiting
 from gdbstub.engines.gdbremote.role import Role
 from gdbstub.engines.gdbremote.session import Session
 from gdbstub.linux.hostfs import LinuxFiles
+from gdbstub.linux.procfs import processes_named
 from gdbstub.linux.spawn import restore_terminal
 from gdbstub.server.access import peer_name, peer_refusal
+from gdbstub.server.awaited import process_named
 from gdbstub.server.connection import Channel, Connection
 from gdbstub.server.console import Console
 from gdbstub.server.debuglog import DebugLog
 from gdbstub.server.keeper import KEEPER, Keeper
 from gdbstub.server.listen import Listener, announce
+from gdbstub.server.portpipe import tell_descriptor, tell_fifo
 from gdbstub.server.serial import FdPair
 from gdbstub.server.settings import OnDisconnect, ServerSettings
+from gdbstub.server.terminal import Terminals
+from gdbstub.server.wording import say
 from gdbstub.target.engine import Vote
 from gdbstub.target.events import TraceEvent
 from gdbstub.tracer.driver import Driver
@@ -54,21 +58,25 @@ _READ_PATIENCE = 1
 _DEBUG_KINDS = {"debug": "threads", "remote-debug": "remote", "event-loop-debug": "event-loop"}
 
 
-def say(text: str) -> None:
-    """Print a message on stderr, at once: tools wait for it."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
-
-
 class Server:
     """One run.  Implements ``engines.gdbremote.host.Host``."""
 
     def __init__(self, settings: ServerSettings, log: DebugLog) -> None:
         self._settings = settings
+        self._wording = settings.wording
         self._log = log
-        self._defaults = SessionDefaults(settings.disabled_packets, settings.launch, dialect=settings.dialect)
+        self._defaults = SessionDefaults(
+            settings.disabled_packets,
+            settings.launch,
+            dialect=settings.dialect,
+            bare_environment=settings.bare_environment,
+        )
         self._console = Console()
-        self.keeper = Keeper(say, self._changed)
+        self.keeper = Keeper(say, self._changed, self._ended)
+        self._terminals = Terminals(self._deliver, self._wait_for_room)
+        #: Who waits for a process to appear.
+        self._awaited: dict[EngineId, trio.CancelScope] = {}
+        self._nursery: trio.Nursery | None = None
         self._tracer = Tracer(KEEPER, self._engine_failed, self._child_ended)
         self._tracer.attach_engine(self.keeper)
         self._tracing: Tracing | None = None
@@ -113,12 +121,14 @@ class Server:
                 nursery.start_soon(self._driver.run)
                 nursery.start_soon(self._driver.watch_leaders)
                 nursery.start_soon(self._watch_signals)
+                await nursery.start(self._terminals.run)
+                self._nursery = nursery
                 try:
                     pid = await self._start()
                     pair = open_pair() if open_pair is not None else None
                 except StartupError as failure:
                     self._report_kills()
-                    say(f"{failure}\nExiting")
+                    say(self._wording.failed.format(reason=failure))
                     self._status = 1
                     nursery.cancel_scope.cancel()
                 else:
@@ -131,11 +141,12 @@ class Server:
                     nursery.cancel_scope.cancel()
         finally:
             # Also after a bug of ours: nothing may be left in a process that is not ours.
-            self._tracer.clean_up()
+            self._clean_up()
             self._console.flush()
             restore_terminal()
             for each in self._listeners():
                 each.close()
+        say(self._wording.ended)
         return self._status
 
     def _open(self, nursery: trio.Nursery, pid: Pid | None, pair: FdPair | None) -> None:
@@ -146,6 +157,11 @@ class Server:
             if self._listener.warning:
                 say(self._listener.warning)
             self._listener.announce(pid, settings.ready_fd, settings.ready_file)
+            socket_id = self._listener.socket_id
+            if settings.named_pipe is not None:
+                nursery.start_soon(tell_fifo, settings.named_pipe, socket_id)
+            elif settings.pipe_fd is not None:
+                tell_descriptor(settings.pipe_fd, socket_id)
             for sock in self._listener.sockets:
                 self._all_poll.register(sock, select.POLLIN)
                 nursery.start_soon(self._accept, sock, nursery, Role.DEBUGGER)
@@ -172,31 +188,47 @@ class Server:
             StartupError: It cannot be.
         """
         settings = self._settings
+        attach_pid = settings.attach_pid
         try:
-            if settings.attach_pid is not None:
-                pid = Pid(settings.attach_pid)
+            if settings.attach_name is not None:
+                say(f"Waiting to attach to process {settings.attach_name}...")
+                attach_pid = await process_named(settings.attach_name, existing=True)
+            if attach_pid is not None:
+                pid = Pid(attach_pid)
                 self._tracer.seize(KEEPER, pid)
                 self._tracer.hold_all(KEEPER)
                 while not self.keeper.quiet:
                     await self._wait_change()
-                say(f"Attached; pid = {pid}")
+                self.attached(pid)
                 return pid
             if not settings.launch.argv:
                 return None
-            pid = self._tracer.launch(KEEPER, settings.launch)
+            pid = self._launch(settings)
         except TargetError as failure:
-            if settings.attach_pid is not None:
+            if attach_pid is not None:
                 raise StartupError(
                     f"{failure.text}\n"
-                    f"Cannot attach to process {settings.attach_pid}: {os.strerror(failure.errno)} ({failure.errno})"
+                    f"Cannot attach to process {attach_pid}: {os.strerror(failure.errno)} ({failure.errno})"
                 ) from None
-            raise StartupError(failure.text) from None
+            raise self._not_launched(failure.text) from None
         while self.keeper.launched is None:
             if self.keeper.launch_failure is not None:
-                raise StartupError(self.keeper.launch_failure)
+                raise self._not_launched(self.keeper.launch_failure)
             await self._wait_change()
-        say(f"Process {settings.launch.argv[0]} created; pid = {pid}")
+        self.created(pid, settings.launch.argv[0])
         return pid
+
+    def _launch(self, settings: ServerSettings) -> Pid:
+        spec = settings.launch
+        if not settings.dialect.takes_output:
+            return self._tracer.launch(KEEPER, spec)
+        terminal = self._terminals.open()
+        pid = self._tracer.launch(KEEPER, replace(spec, streams=(terminal, terminal, terminal)))
+        self._terminals.give(KEEPER, pid, terminal)
+        return pid
+
+    def _not_launched(self, reason: str) -> StartupError:
+        return StartupError(self._wording.not_launched.format(program=self._settings.launch.argv[0], reason=reason))
 
     async def _wait_change(self) -> None:
         await self._change.wait()
@@ -205,16 +237,30 @@ class Server:
     def _changed(self) -> None:
         self._change.set()
 
+    def _ended(self, pid: Pid) -> None:
+        self._terminals.ended(pid)
+
     def _report_kills(self) -> None:
         for pid in self._tracer.pids():
             if not self._tracer.is_attached(pid):
                 say(f"Killing process(es): {pid}")
 
+    def _clean_up(self) -> None:
+        self._tracer.clean_up(spare=self._settings.lives_with_client)
+
     async def _watch_signals(self) -> None:
         """Leave nothing of ours in any process, then end by the signal."""
+        hangups = self._settings.hangups
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             async for number in signals:
-                self._tracer.clean_up()
+                if number == signal.SIGHUP and self._settings.hangups:
+                    # A terminal's end need not be the client's.
+                    if hangups:
+                        hangups -= 1
+                    else:
+                        self._end.set()
+                    continue
+                self._clean_up()
                 restore_terminal()
                 for each in self._listeners():
                     each.close()
@@ -259,7 +305,7 @@ class Server:
             await self._serve(channel, f"host {host}, port {port}", role)
 
     async def _serve_pair(self, pair: FdPair) -> None:
-        channel = Channel(pair.read_fd, pair.write_fd, pair.close, None)
+        channel = Channel(pair.read_fd, pair.write_fd, pair.close, pair.sock)
         try:
             await self._serve(channel, "")
         finally:
@@ -286,7 +332,7 @@ class Server:
             self._tracer.attach_engine(session)
             self._connections.append(connection)
             if peer:
-                say(f"Remote debugging from {peer}")
+                say(self._wording.connected.format(peer=peer))
             return True
 
         self._clients_poll.register(channel.read_fd, select.POLLIN)
@@ -340,6 +386,8 @@ class Server:
     def _gone(self, session: Session) -> None:
         """Keep, or end, what a client leaves behind."""
         tracer, engine_id = self._tracer, session.engine_id
+        self._terminals.unwatch(engine_id)
+        self.await_no_process(engine_id)
         self._extended = self._extended or session.extended
         once = self._settings.once or self._listener is None
         tracing = self._tracing
@@ -444,7 +492,76 @@ class Server:
             if not extended and not self._tracer.pids() and not self._let_go:
                 self._end.set()
 
+    # ------------------------------------------------------------ programs' terminals
+
+    def _deliver(self, watchers: frozenset[EngineId], data: bytes) -> None:
+        """Hand on what a program has written: to the clients that take it, or else to our own stdout."""
+        taken = False
+        for connection in self._watching(watchers):
+            connection.session.show(data)
+            connection.flush()
+            taken = True
+        if not taken:
+            self._console.write(data)
+
+    def _watching(self, watchers: frozenset[EngineId]) -> list[Connection]:
+        return [
+            each
+            for each in self._connections
+            if each.session.engine_id in watchers and each.session.dialect.takes_output
+        ]
+
+    async def _wait_for_room(self, watchers: frozenset[EngineId]) -> None:
+        for connection in self._watching(watchers):
+            await connection.wait_for_room()
+
     # ------------------------------------------------------------ Host
+
+    def open_terminal(self) -> str:
+        """Make a terminal for a program that is about to be started; return its path."""
+        return self._terminals.open()
+
+    def give_terminal(self, engine_id: EngineId, pid: Pid, path: str) -> None:
+        """Say whose a terminal is."""
+        self._terminals.give(engine_id, pid, path)
+
+    def drop_terminal(self, path: str) -> None:
+        """Close a terminal whose program was not started."""
+        self._terminals.drop(path)
+
+    def drain_terminal(self, pid: Pid) -> None:
+        """Hand out what a program has written so far."""
+        self._terminals.drain(pid)
+
+    def type(self, pid: Pid, data: bytes) -> None:
+        """Type into a program's terminal."""
+        self._terminals.type(pid, data)
+
+    def processes_named(self, name: str) -> Sequence[Pid]:
+        """Return the processes that run a program of this name."""
+        return processes_named(name)
+
+    def await_process(self, engine_id: EngineId, name: str, *, existing: bool) -> None:
+        """Look for a process until one is found or nobody waits any more."""
+        assert self._nursery is not None
+        scope = self._awaited[engine_id] = trio.CancelScope()
+
+        async def wait() -> None:
+            with scope:
+                pid = await process_named(name, existing=existing)
+                self._awaited.pop(engine_id, None)
+                for connection in self._connections:
+                    if connection.session.engine_id == engine_id:
+                        connection.session.process_appeared(pid)
+                        self._work(connection.session)
+
+        self._nursery.start_soon(wait)
+
+    def await_no_process(self, engine_id: EngineId) -> None:
+        """Wait no longer."""
+        scope = self._awaited.pop(engine_id, None)
+        if scope is not None:
+            scope.cancel()
 
     @property
     def keeper_id(self) -> EngineId:
@@ -491,6 +608,7 @@ class Server:
 
     def joined(self, engine_id: EngineId, pid: Pid) -> bool:
         """Hand an inferior to a client that has just come; tell whether it stands still."""
+        self._terminals.watch(engine_id, pid)
         return self._tracer.transfer(KEEPER, engine_id, pid)
 
     def note_stop(self, pid: Pid, event: TraceEvent | None) -> None:
@@ -506,15 +624,17 @@ class Server:
 
     def created(self, pid: Pid, program: str) -> None:
         """Learn that a program has started."""
-        say(f"Process {program} created; pid = {pid}")
+        say(self._wording.created.format(program=program, pid=pid))
 
     def attached(self, pid: Pid) -> None:
         """Learn that a process is traced now."""
-        say(f"Attached; pid = {pid}")
+        say(self._wording.attached.format(pid=pid))
 
     def detached(self, pid: Pid, *, launched: bool, extended: bool) -> None:
         """Learn that a process is no longer traced: for one that was launched, the server stays until it ends."""
         self.keeper.last_stops.pop(pid, None)
+        if self._settings.lives_with_client:
+            return
         if launched:
             self._let_go.add(pid)
         elif not extended and len(self._connections) <= 1 and not self._tracer.pids():

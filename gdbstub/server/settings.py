@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from gdbstub.engines.gdbremote.dialect import GDB, Dialect
 from gdbstub.engines.gdbremote.role import Role
+from gdbstub.server.wording import GDBSERVER, Wording
 from gdbstub.target.ops import LaunchSpec
 
 
@@ -38,6 +39,8 @@ class ServerSettings:
 
     launch: LaunchSpec
     attach_pid: int | None = None
+    #: Wait for a process with this name.
+    attach_name: str | None = None
     #: Stay when no process is left, once a client has asked for extended mode.
     multi: bool = False
     #: Serve one connection, then end.
@@ -47,6 +50,15 @@ class ServerSettings:
     allow_any_user: bool = False
     ready_fd: int | None = None
     ready_file: str | None = None
+    pipe_fd: int | None = None
+    named_pipe: str | None = None
     #: How a client is spoken to until it has said what it is.
     dialect: Dialect = GDB
+    wording: Wording = GDBSERVER
+    #: What programs that clients start inherit of our environment: nothing.
+    bare_environment: bool = False
+    #: The connection is served on when no process is left, and launched ones outlive the server.
+    lives_with_client: bool = False
+    #: So many SIGHUPs are ignored.
+    hangups: int = 0
     debug: frozenset[str] = field(default_factory=frozenset)

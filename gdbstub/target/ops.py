@@ -70,6 +70,8 @@ class LaunchSpec:
     disable_randomization: bool = True
     #: The protocol has our stdin and stdout: give the program an empty stdin and our stderr as stdout.
     redirect_stdio: bool = False
+    #: Files for stdin, stdout and stderr, opened in the program's directory; None: the server's own.
+    streams: tuple[str | None, str | None, str | None] = (None, None, None)
     #: The arguments are already written for the shell and are not escaped once more.
     raw_arguments: bool = False
 

@@ -595,11 +595,15 @@ class Tracer:
         """Return one of the tables of ``info os`` as XML."""
         return osdata.osdata(annex)
 
-    def clean_up(self) -> None:
-        """Leave nothing of ours in any process: before the server itself ends."""
+    def clean_up(self, *, spare: bool = False) -> None:
+        """Leave nothing of ours in any process: before the server itself ends.
+
+        Args:
+            spare: Let launched processes go too; else they are killed.
+        """
         for inferior in list(self._world.inferiors.values()):
             try:
-                if inferior.attached:
+                if inferior.attached or spare:
                     self._leaving.let_go(inferior)
                 else:
                     os.kill(inferior.pid, signal.SIGKILL)

@@ -23,6 +23,7 @@ class FakeHost:
         self.printed: list[bytes] = []
         self.told: list[tuple[object, ...]] = []
         self.last_stops: dict[Pid, TraceEvent] = {}
+        self.named: dict[str, list[Pid]] = {}
         self.debug: dict[str, bool] = {}
         #: Whether ``k`` ends the server, as the command line has it.
         self.k_ends = False
@@ -68,6 +69,31 @@ class FakeHost:
 
     def detached(self, pid: Pid, *, launched: bool, extended: bool) -> None:
         self.told.append(("detached", pid, launched, extended))
+
+    def open_terminal(self) -> str:
+        self.told.append(("open_terminal",))
+        return "/dev/pts/77"
+
+    def give_terminal(self, engine_id: EngineId, pid: Pid, path: str) -> None:
+        self.told.append(("give_terminal", pid, path))
+
+    def drop_terminal(self, path: str) -> None:
+        self.told.append(("drop_terminal", path))
+
+    def drain_terminal(self, pid: Pid) -> None:
+        self.told.append(("drain_terminal", pid))
+
+    def type(self, pid: Pid, data: bytes) -> None:
+        self.told.append(("type", pid, data))
+
+    def processes_named(self, name: str) -> Sequence[Pid]:
+        return self.named.get(name, [])
+
+    def await_process(self, engine_id: EngineId, name: str, *, existing: bool) -> None:
+        self.told.append(("await_process", name, existing))
+
+    def await_no_process(self, engine_id: EngineId) -> None:
+        self.told.append(("await_no_process",))
 
     def clients(self) -> Sequence[str]:
         return ["1  somebody"]

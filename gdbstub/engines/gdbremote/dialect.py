@@ -50,6 +50,10 @@ class Dialect(NamedTuple):
     bare_binary: bool
     #: What ``qSupported`` offers.
     offers: tuple[Offer, ...]
+    #: Programs are started through a shell unless ``QStartupWithShell`` forbids it.
+    shell: bool
+    #: A program without files of its own gets a terminal: what it writes is sent as ``O``, ``I`` is what it reads.
+    takes_output: bool
 
     def signal_number(self, sig: Signo) -> int:
         """Return what a Linux signal is called on the wire."""
@@ -89,6 +93,8 @@ GDB = Dialect(
     own_errors=False,
     bare_binary=False,
     offers=TO_GDB,
+    shell=True,
+    takes_output=False,
 )
 
 LLDB = Dialect(
@@ -104,6 +110,8 @@ LLDB = Dialect(
     own_errors=True,
     bare_binary=True,
     offers=TO_LLDB,
+    shell=False,
+    takes_output=True,
 )
 
 _REGISTERS = b"xmlRegisters="

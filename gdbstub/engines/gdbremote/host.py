@@ -32,6 +32,8 @@ class SessionDefaults:
     role: Role = Role.DEBUGGER
     #: How a client is spoken to until it has said what it is.
     dialect: Dialect = GDB
+    #: Programs that clients start inherit nothing of the server's environment.
+    bare_environment: bool = False
 
 
 class Host(Protocol):
@@ -79,6 +81,44 @@ class Host(Protocol):
             launched: It is the server's own child: the server stays until it ends.
             extended: The client may start or attach to another.
         """
+
+    def open_terminal(self) -> str:
+        """Make a terminal for a program that is about to be started; return its path.
+
+        Raises:
+            TargetError: There are no more.
+        """
+
+    def give_terminal(self, engine_id: EngineId, pid: Pid, path: str) -> None:
+        """Say whose the terminal is: what the program writes goes to this client, and to those that join it."""
+
+    def drop_terminal(self, path: str) -> None:
+        """Close a terminal whose program was not started."""
+
+    def drain_terminal(self, pid: Pid) -> None:
+        """Hand out what a program has written so far."""
+
+    def type(self, pid: Pid, data: bytes) -> None:
+        """Type into a program's terminal.
+
+        Raises:
+            TargetError: It has none of ours, or does not read.
+        """
+
+    def processes_named(self, name: str) -> Sequence[Pid]:
+        """Return the processes that run a program of this name."""
+
+    def await_process(self, engine_id: EngineId, name: str, *, existing: bool) -> None:
+        """Look for a process until ``Session.process_appeared`` can be called, or ``await_no_process`` is.
+
+        Args:
+            engine_id: Who waits.
+            name: Of the program.
+            existing: One that is there already is welcome, too.
+        """
+
+    def await_no_process(self, engine_id: EngineId) -> None:
+        """Wait no longer."""
 
     def clients(self) -> Sequence[str]:
         """Describe each client in one line."""

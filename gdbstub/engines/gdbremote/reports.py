@@ -17,6 +17,7 @@ Non-stop.  Each thread's stop is a notification of its own; nothing else stands.
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gdbstub.engines.gdbremote import faults
 from gdbstub.engines.gdbremote.accounts import NO_REASON, Account, account
+from gdbstub.engines.gdbremote.notifications import Notifications
 from gdbstub.engines.gdbremote.stops import exit_reply, stop_reply, thread_exit_reply
 from gdbstub.rsp.commands.threadevents import OPTION_CLONE, OPTION_EXIT
 from gdbstub.rsp.replies import OK
@@ -63,6 +65,8 @@ class Awaiting(Enum):
     LAUNCH = "the reply to vRun"
     ARGUMENTS = "the reply to A"
     ATTACH = "the reply to vAttach"
+    #: The reply to vAttachWait, while there is no such process.
+    PROCESS = "a process to appear"
     KILL = "the reply to vKill"
     #: A Ctrl-C in non-stop: one thread is to stop with SIGINT.
     INTERRUPT = "a Ctrl-C's stop"
@@ -113,8 +117,7 @@ class Reports:
         self.launch_failure: str | None = None
         #: The awaited start is ``R``'s, which has no reply.
         self.restarting = False
-        self._notifications: deque[bytes] = deque()
-        self._notifying = False
+        self.stops = Notifications(b"Stop", session.send_notification)
 
     def require_stopped(self) -> None:
         """Refuse a packet that needs the target to stand still.
@@ -139,24 +142,7 @@ class Reports:
 
     def notify(self, payload: bytes) -> None:
         """Send a stop notification, or queue it while the client has not acknowledged the last one."""
-        self._notifications.append(payload)
-        if not self._notifying:
-            self._notifying = True
-            self._session.send_notification(b"Stop:" + payload)
-
-    def next_notification(self) -> bytes:
-        """Answer ``vStopped``: the next stop that was not reported yet, or OK."""
-        if self._notifying and self._notifications:
-            self._notifications.popleft()
-        if self._notifications:
-            return self._notifications[0]
-        self._notifying = False
-        return OK
-
-    def requeue_notifications(self, payloads: Iterable[bytes]) -> None:
-        """Start the sequence of stops that answers ``?`` in non-stop; the first one is being sent as the reply."""
-        self._notifications = deque(payloads)
-        self._notifying = bool(self._notifications)
+        self.stops.tell(payload)
 
     # ------------------------------------------------------------ events (called by the tracer)
 
@@ -218,7 +204,7 @@ class Reports:
     def on_quiet(self) -> None:
         """Report: everything stands."""
         match self.awaiting:
-            case Awaiting.NOTHING | Awaiting.KILL | Awaiting.INTERRUPT:
+            case Awaiting.NOTHING | Awaiting.KILL | Awaiting.INTERRUPT | Awaiting.PROCESS:
                 return
             case Awaiting.QUERY:
                 self._report_query()
@@ -231,6 +217,9 @@ class Reports:
 
     def _report(self) -> None:
         event, sig = self.chosen, None
+        if event is not None and self.awaiting is Awaiting.STOP:
+            # What the program has written comes before the news that it does not run.
+            self._session.host.drain_terminal(event.pid)
         if self.restarting and event is not None:
             if not isinstance(event, ProcessExited):
                 self._session.general = event.tid
@@ -420,6 +409,11 @@ class Reports:
     def interrupt(self) -> None:
         """Act on the interrupt byte or ``vCtrlC``."""
         if not self._session.may_stop:
+            return
+        if self.awaiting is Awaiting.PROCESS:
+            self._session.host.await_no_process(self._engine_id)
+            self.awaiting = Awaiting.NOTHING
+            self._session.send(self._session.refusal(TargetError(errno.EINTR, "interrupted")))
             return
         if self._session.nonstop:
             for pid in self._session.pids():

@@ -59,6 +59,7 @@ OBSERVER_MAY = frozenset(
         b"qTfV",
         b"qTsP",
         b"qTsV",
+        b"qVAttachOrWaitSupported",
         b"qThreadExtraInfo",
         b"qXfer:auxv:read",
         b"qXfer:exec-file:read",
@@ -80,6 +81,7 @@ OBSERVER_MAY = frozenset(
         b"vFile:readlink",
         b"vFile:setfs",
         b"vFile:stat",
+        b"vStdio",
         b"vStopped",
     }
 )

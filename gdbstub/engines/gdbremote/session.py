@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING
 from gdbstub.engines.gdbremote import handlers
 from gdbstub.engines.gdbremote.conversation import Conversation
 from gdbstub.engines.gdbremote.dispatch import DEBUGGING
+from gdbstub.engines.gdbremote.handlers.lifecycle import take
 from gdbstub.engines.gdbremote.host import Host, SessionDefaults
+from gdbstub.engines.gdbremote.notifications import Notifications
 from gdbstub.engines.gdbremote.numbering import ListedNumbering, Numbering, PlainNumbering
 from gdbstub.engines.gdbremote.observations import Observations
-from gdbstub.engines.gdbremote.reports import Reports
+from gdbstub.engines.gdbremote.reports import Awaiting, Reports
 from gdbstub.engines.gdbremote.role import OBSERVER_MAY
-from gdbstub.rsp.replies import error_reply
+from gdbstub.rsp.replies import LATER, error_reply
 from gdbstub.target.engine import Vote
 from gdbstub.target.events import DEBUGGER_EVENTS, ForkKind, TraceEvent
 from gdbstub.target.files import HostFiles
@@ -37,6 +39,10 @@ if TYPE_CHECKING:
     from gdbstub.engines.tracing.buffer import Frame
 
 handlers.load()
+
+
+#: The most that one packet of output carries, bytes.
+_OUTPUT_PART = 4096
 
 
 class Session(Conversation):
@@ -51,6 +57,7 @@ class Session(Conversation):
         self.host = host
         self.disabled = defaults.disabled
         self.launch_spec = replace(defaults.launch)
+        self.bare_environment = defaults.bare_environment
         self.environment_changes: dict[str, str | None] = {}
         self.extended = False
         self.nonstop = False
@@ -75,6 +82,10 @@ class Session(Conversation):
         self.stale = False
         #: Why this client takes part in nothing: another debugger shares with nobody.
         self.turned_away: str | None = None
+        #: What programs write, in non-stop.
+        self.output = Notifications(b"Stdio", self.send_notification)
+        #: What they wrote while the client believed that they stand.
+        self._unshown = bytearray()
         #: What ``qsThreadInfo`` still has to give.
         self.thread_list: list[str] = []
         #: The trace frame that this client looks at in place of the present, and what ``qTsP`` still has to give.
@@ -230,7 +241,38 @@ class Session(Conversation):
         """Learn that another client ended the tracing of a process: for this one it is gone."""
         self.reports.on_lost(pid)
 
+    # ------------------------------------------------------------ the program's terminal
+
+    def show(self, data: bytes) -> None:
+        """Tell the client what a program has written, as soon as it listens."""
+        self._unshown += data
+        self.show_output()
+
+    def show_output(self) -> None:
+        """Send what was written, if the client listens: in all-stop only between a resume and its stop reply."""
+        if not self._unshown or not (self.nonstop or self.reports.awaiting is Awaiting.STOP):
+            return
+        for at in range(0, len(self._unshown), _OUTPUT_PART):
+            payload = b"O" + self._unshown[at : at + _OUTPUT_PART].hex().encode()
+            if self.nonstop:
+                self.output.tell(payload)
+            else:
+                self.send(payload)
+        self._unshown.clear()
+
     # ------------------------------------------------------------ starting and attaching
+
+    def process_appeared(self, pid: Pid) -> None:
+        """Attach to the process that was waited for."""
+        if self.reports.awaiting is not Awaiting.PROCESS:
+            return
+        self.reports.awaiting = Awaiting.NOTHING
+        try:
+            reply = take(self, pid)
+        except StubError as failure:
+            reply = self.refusal(failure)
+        if reply is not LATER:
+            self.send(reply)
 
     def remember_program(self, argv: Sequence[str]) -> None:
         """Keep a command line for a ``vRun`` without a name and for ``R``."""

@@ -1,4 +1,4 @@
-"""Packets about whole processes: ``? D k vKill vRun A qLaunchSuccess vAttach R``.
+"""Packets about whole processes: ``? D k vKill vRun A qLaunchSuccess vAttach...  R``.
 
 Layer: rsp.  Spec: GDB manual, "Packets"; LLDB's lldbgdbremote, "A", "qLaunchSuccess".
 """
@@ -118,6 +118,45 @@ class Attach(NamedTuple):
     def parse(cls, args: bytes) -> Attach:
         """Parse a pid."""
         return cls(Pid(parse_number(args)))
+
+
+class AttachByName(NamedTuple):
+    """A process, by its name."""
+
+    name: str
+
+    @classmethod
+    def parse(cls, args: bytes) -> AttachByName:
+        """Parse a hex name."""
+        name = parse_text(args)
+        if not name:
+            raise PacketError("the name of a process expected")
+        return cls(name)
+
+
+@command(b"vAttachName", clients="lldb", without="attaches by process id")
+class AttachName(AttachByName):
+    """Attach to the one process with a name."""
+
+
+@command(b"vAttachWait", clients="lldb", without="cannot wait for a process")
+class AttachWait(AttachByName):
+    """Wait for a new process with a name and attach to it."""
+
+
+@command(b"vAttachOrWait", clients="lldb", without="cannot wait for a process")
+class AttachOrWait(AttachByName):
+    """Attach to a process with a name, and wait for it where there is none."""
+
+
+@command(b"qVAttachOrWaitSupported", clients="lldb", without="sends vAttachWait")
+class CanAttachOrWait(NamedTuple):
+    """Ask whether vAttachOrWait is understood."""
+
+    @classmethod
+    def parse(cls, args: bytes) -> CanAttachOrWait:
+        """Parse nothing."""
+        return cls()
 
 
 @command(b"R", clients="gdb before vRun")

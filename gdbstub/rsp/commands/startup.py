@@ -1,6 +1,6 @@
-"""Packets that say how the next program starts: environment, shell, directory, address space.
+"""Packets that say how the next program starts: environment, shell, directory, streams, address space.
 
-Layer: rsp.  Spec: GDB manual, "General Query Packets".
+Layer: rsp.  Spec: GDB manual, "General Query Packets"; LLDB's lldbgdbremote, "QSetSTDIN" and its neighbours.
 """
 
 from __future__ import annotations
@@ -16,6 +16,13 @@ def _flag(args: bytes) -> bool:
     if args not in (b"0", b"1"):
         raise PacketError(f"0 or 1 expected, not {args[:20]!r}")
     return args == b"1"
+
+
+def _parse_assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise PacketError("NAME=VALUE expected")
+    return name, value
 
 
 @command(b"QStartupWithShell", clients="gdb", without="cannot choose")
@@ -52,10 +59,20 @@ class SetVariable(NamedTuple):
     @classmethod
     def parse(cls, args: bytes) -> SetVariable:
         """Parse hex ``NAME=VALUE``."""
-        name, equals, value = parse_text(args).partition("=")
-        if not equals or not name:
-            raise PacketError("NAME=VALUE expected")
-        return cls(name, value)
+        return cls(*_parse_assignment(parse_text(args)))
+
+
+@command(b"QEnvironment", clients="lldb", without="sends QEnvironmentHexEncoded")
+class SetPlainVariable(NamedTuple):
+    """Set an environment variable of the next program whose value has nothing that the framing uses."""
+
+    name: str
+    value: str
+
+    @classmethod
+    def parse(cls, args: bytes) -> SetPlainVariable:
+        """Parse ``NAME=VALUE``."""
+        return cls(*_parse_assignment(args.decode("utf-8", "surrogateescape")))
 
 
 @command(b"QEnvironmentUnset", clients="gdb", without="cannot unset variables")
@@ -93,3 +110,68 @@ class SetWorkingDirectory(NamedTuple):
     def parse(cls, args: bytes) -> SetWorkingDirectory:
         """Parse a hex path."""
         return cls(parse_text(args))
+
+
+@command(b"QSetDisableASLR", clients="lldb", without="cannot choose")
+class SetDisableRandomization(NamedTuple):
+    """Choose whether the program's addresses are the same in every run."""
+
+    on: bool
+
+    @classmethod
+    def parse(cls, args: bytes) -> SetDisableRandomization:
+        """Parse ``0`` or ``1``."""
+        return cls(_flag(args))
+
+
+class SetStream(NamedTuple):
+    """A file for one of the next program's standard streams."""
+
+    #: Empty: the server chooses.
+    path: str
+
+    @classmethod
+    def parse(cls, args: bytes) -> SetStream:
+        """Parse a hex path."""
+        return cls(parse_text(args))
+
+
+@command(b"QSetSTDIN", clients="lldb", without="cannot choose")
+class SetStdin(SetStream):
+    """Name the file that the next program reads from."""
+
+
+@command(b"QSetSTDOUT", clients="lldb", without="cannot choose")
+class SetStdout(SetStream):
+    """Name the file that the next program writes to."""
+
+
+@command(b"QSetSTDERR", clients="lldb", without="cannot choose")
+class SetStderr(SetStream):
+    """Name the file that the next program writes its errors to."""
+
+
+@command(b"QSetDetachOnError", clients="lldb")
+class SetDetachOnError(NamedTuple):
+    """Choose whether a lost connection lets the program go rather than kill it."""
+
+    on: bool
+
+    @classmethod
+    def parse(cls, args: bytes) -> SetDetachOnError:
+        """Parse ``0`` or ``1``."""
+        return cls(_flag(args))
+
+
+@command(b"QLaunchArch", clients="lldb")
+class LaunchArchitecture(NamedTuple):
+    """Name the instruction set of the next program."""
+
+    name: str
+
+    @classmethod
+    def parse(cls, args: bytes) -> LaunchArchitecture:
+        """Parse a name."""
+        if not args:
+            raise PacketError("the name of an architecture expected")
+        return cls(args.decode("ascii", "replace"))

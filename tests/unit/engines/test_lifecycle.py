@@ -298,7 +298,6 @@ def test_an_interrupt_during_a_run_is_reported_when_it_stands() -> None:
 def test_a_launch_is_answered_ok_when_it_stands_and_told_by_a_question() -> None:
     play = Playbook()
     play.gets(b"A4,0,2f61,4,1,6220").sends().asks(("launch", ("/a", "b ")))
-    assert not play.session.launch_spec.with_shell
     play.event(Launched(NEW, NEW_LEADER), Vote.STOP).sends(b"OK")
     assert ("created", NEW, "/a") in play.host.told
     play.gets(b"qLaunchSuccess").sends(b"OK")

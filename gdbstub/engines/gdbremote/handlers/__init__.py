@@ -6,6 +6,7 @@ def load() -> None:
     from gdbstub.engines.gdbremote.handlers import (  # noqa: F401  (imported for their registration)
         branches,
         breakpoints,
+        console,
         features,
         hostio,
         information,

@@ -16,6 +16,11 @@ from gdbstub.engines.gdbremote.reports import Awaiting
 from gdbstub.engines.gdbremote.stops import exit_reply, stop_reply
 from gdbstub.rsp.commands.lifecycle import (
     Attach,
+    AttachByName,
+    AttachName,
+    AttachOrWait,
+    AttachWait,
+    CanAttachOrWait,
     Detach,
     Kill,
     KillAll,
@@ -66,7 +71,7 @@ def _all_stops(session: Session) -> Reply:
                 else:
                     sig = session.standing_signal(pid)
                     replies.append(stop_reply(session, Interrupted(pid, thread.tid), sig))
-    session.reports.requeue_notifications(replies)
+    session.reports.stops.restart(replies)
     return replies[0] if replies else OK
 
 
@@ -149,7 +154,6 @@ def launch_arguments(session: Session, cmd: LaunchArguments) -> Reply:
     if not cmd.words:
         raise TargetError(errno.EINVAL, "no program given")
     session.launch_spec.raw_arguments = False
-    session.launch_spec.with_shell = False
     return start(session, list(cmd.words), Awaiting.ARGUMENTS)
 
 
@@ -169,13 +173,24 @@ def start(session: Session, argv: list[str], awaiting: Awaiting = Awaiting.LAUNC
         awaiting: What the client expects as the reply.
     """
     session.remember_program(argv)
-    environment = dict(os.environ)
+    environment = {} if session.bare_environment else dict(os.environ)
     for name, value in session.environment_changes.items():
         if value is None:
             environment.pop(name, None)
         else:
             environment[name] = value
-    session.launch_spec = replace(session.launch_spec, argv=argv, environment=environment)
+    dialect = session.dialect
+    spec = replace(
+        session.launch_spec,
+        argv=argv,
+        environment=environment,
+        with_shell=session.launch_spec.with_shell and dialect.shell,
+    )
+    session.launch_spec = spec
+    terminal = session.host.open_terminal() if dialect.takes_output and None in spec.streams else None
+    if terminal is not None:
+        streams = [terminal if path is None else path for path in spec.streams]
+        spec = replace(spec, streams=(streams[0], streams[1], streams[2]))
     session.reports.awaiting = awaiting
     session.reports.launch_failure = None
     # What is left of the last program does not concern this one.
@@ -183,11 +198,15 @@ def start(session: Session, argv: list[str], awaiting: Awaiting = Awaiting.LAUNC
     session.reports.interrupted = False
     session.general = Tid(0)
     try:
-        pid = session.target.launch(session.engine_id, session.launch_spec)
+        pid = session.target.launch(session.engine_id, spec)
     except TargetError as failure:
+        if terminal is not None:
+            session.host.drop_terminal(terminal)
         session.reports.awaiting = Awaiting.NOTHING
         session.reports.launch_failure = failure.text
         raise
+    if terminal is not None:
+        session.host.give_terminal(session.engine_id, pid, terminal)
     session.reports.starting = pid
     return LATER
 
@@ -195,24 +214,65 @@ def start(session: Session, argv: list[str], awaiting: Awaiting = Awaiting.LAUNC
 @handles(Attach)
 def attach(session: Session, cmd: Attach) -> Reply:
     """Attach to a process; one that this server traces already is shared."""
-    if cmd.pid in session.pids():
-        raise TargetError(errno.EBUSY, f"process {cmd.pid} is attached already")
-    if cmd.pid in session.target.pids():
-        session.join(cmd.pid)
+    return take(session, cmd.pid)
+
+
+def take(session: Session, pid: Pid) -> Reply:
+    """Attach to a process; one that this server traces already is shared."""
+    if pid in session.pids():
+        raise TargetError(errno.EBUSY, f"process {pid} is attached already")
+    if pid in session.target.pids():
+        session.join(pid)
     else:
-        session.target.seize(session.engine_id, cmd.pid)
-        session.host.attached(cmd.pid)
-    session.reports.attaching = cmd.pid
+        session.target.seize(session.engine_id, pid)
+        session.host.attached(pid)
+    session.reports.attaching = pid
     session.reports.interrupted = False
     session.general = Tid(0)
     if session.nonstop:
         # QUIRK(gdb, all): it stops the threads itself once it knows the registers; a stop reported before that
         # cannot be read.  Test: e2e/test_processes.py, non-stop attach.
-        session.target.resume(session.engine_id, {}, {cmd.pid: Vote.CONTINUE})
+        session.target.resume(session.engine_id, {}, {pid: Vote.CONTINUE})
         return OK
     session.reports.awaiting = Awaiting.ATTACH
     session.target.hold_all(session.engine_id)
     return LATER
+
+
+@handles(AttachName)
+def attach_name(session: Session, cmd: AttachName) -> Reply:
+    """Attach to the one process with a name."""
+    pids = session.host.processes_named(cmd.name)
+    if len(pids) == 1:
+        return take(session, pids[0])
+    if not pids:
+        raise TargetError(errno.ESRCH, f"no process is called {cmd.name}")
+    raise TargetError(errno.EBUSY, f"several processes are called {cmd.name}: {', '.join(map(str, pids))}")
+
+
+@handles(AttachWait)
+def attach_wait(session: Session, cmd: AttachWait) -> Reply:
+    """Wait for a new process and attach to it."""
+    return _await_process(session, cmd, existing=False)
+
+
+@handles(AttachOrWait)
+def attach_or_wait(session: Session, cmd: AttachOrWait) -> Reply:
+    """Attach to a process that is there, or wait for one."""
+    return _await_process(session, cmd, existing=True)
+
+
+def _await_process(session: Session, cmd: AttachByName, *, existing: bool) -> Reply:
+    session.reports.awaiting = Awaiting.PROCESS
+    session.reports.interrupted = False
+    session.host.await_process(session.engine_id, cmd.name, existing=existing)
+    return LATER
+
+
+@handles(CanAttachOrWait)
+def can_attach_or_wait(session: Session, cmd: CanAttachOrWait) -> Reply:
+    """Say yes."""
+    return OK
 
 
 @handles(Restart)

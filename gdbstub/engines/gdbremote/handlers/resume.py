@@ -116,6 +116,7 @@ def _resume(session: Session, actions: tuple[Action, ...]) -> Reply:
     session.reports.chosen = None
     session.stale = False
     session.reports.forget_accounts()
+    session.show_output()
     moving = plan.moving(session)
     for tid in [*plan.signals, *(tid for tid in session.reports.signalled if tid in moving)]:
         if not session.reports.is_pending_signal(tid):
@@ -268,4 +269,4 @@ def ctrl_c(session: Session, cmd: CtrlC) -> Reply:
 @handles(Stopped)
 def stopped(session: Session, cmd: Stopped) -> Reply:
     """Give the next stop of the queue."""
-    return session.reports.next_notification()
+    return session.reports.stops.acknowledged()

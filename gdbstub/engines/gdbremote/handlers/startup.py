@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 from gdbstub.engines.gdbremote.dispatch import handles
 from gdbstub.rsp.commands.startup import (
     DisableRandomization,
+    LaunchArchitecture,
     ResetEnvironment,
+    SetDetachOnError,
+    SetDisableRandomization,
+    SetPlainVariable,
+    SetStderr,
+    SetStdin,
+    SetStdout,
+    SetStream,
     SetVariable,
     SetWorkingDirectory,
     StartupWithShell,
@@ -30,14 +38,16 @@ def startup_with_shell(session: Session, cmd: StartupWithShell) -> Reply:
 
 
 @handles(DisableRandomization)
-def disable_randomization(session: Session, cmd: DisableRandomization) -> Reply:
+@handles(SetDisableRandomization)
+def disable_randomization(session: Session, cmd: DisableRandomization | SetDisableRandomization) -> Reply:
     """Choose whether addresses are the same in every run."""
     session.launch_spec.disable_randomization = cmd.on
     return OK
 
 
 @handles(SetVariable)
-def set_variable(session: Session, cmd: SetVariable) -> Reply:
+@handles(SetPlainVariable)
+def set_variable(session: Session, cmd: SetVariable | SetPlainVariable) -> Reply:
     """Set an environment variable."""
     session.environment_changes[cmd.name] = cmd.value
     return OK
@@ -52,7 +62,7 @@ def unset_variable(session: Session, cmd: UnsetVariable) -> Reply:
 
 @handles(ResetEnvironment)
 def reset_environment(session: Session, cmd: ResetEnvironment) -> Reply:
-    """Go back to the server's own environment."""
+    """Go back to what programs start with."""
     session.environment_changes.clear()
     return OK
 
@@ -61,4 +71,41 @@ def reset_environment(session: Session, cmd: ResetEnvironment) -> Reply:
 def set_working_directory(session: Session, cmd: SetWorkingDirectory) -> Reply:
     """Set the directory; empty means the server's own."""
     session.launch_spec.working_directory = cmd.path or None
+    return OK
+
+
+def _redirect(session: Session, fd: int, cmd: SetStream) -> Reply:
+    streams = list(session.launch_spec.streams)
+    streams[fd] = cmd.path or None
+    session.launch_spec.streams = (streams[0], streams[1], streams[2])
+    return OK
+
+
+@handles(SetStdin)
+def set_stdin(session: Session, cmd: SetStdin) -> Reply:
+    """Choose what the program reads from."""
+    return _redirect(session, 0, cmd)
+
+
+@handles(SetStdout)
+def set_stdout(session: Session, cmd: SetStdout) -> Reply:
+    """Choose what the program writes to."""
+    return _redirect(session, 1, cmd)
+
+
+@handles(SetStderr)
+def set_stderr(session: Session, cmd: SetStderr) -> Reply:
+    """Choose what the program writes its errors to."""
+    return _redirect(session, 2, cmd)
+
+
+@handles(SetDetachOnError)
+def set_detach_on_error(session: Session, cmd: SetDetachOnError) -> Reply:
+    """Agree: what becomes of the program is the command line's to say (``--on-disconnect``)."""
+    return OK
+
+
+@handles(LaunchArchitecture)
+def launch_architecture(session: Session, cmd: LaunchArchitecture) -> Reply:
+    """Agree: the program itself says what it is."""
     return OK
