@@ -73,6 +73,8 @@ class Conversation:
             elif isinstance(item, BadPacket):
                 if self.acks:
                     self._out.append(b"-")
+                elif self.dialect.trusts_link:
+                    self._packet(item.payload)
             elif item is Signal.INTERRUPT:
                 self._interrupt()
             elif item is Signal.NACK and self._last_reply and self.acks:

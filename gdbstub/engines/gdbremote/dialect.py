@@ -50,6 +50,8 @@ class Dialect(NamedTuple):
     bare_binary: bool
     #: What ``qSupported`` offers.
     offers: tuple[Offer, ...]
+    #: Once nobody acknowledges any more, sums are not looked at.
+    trusts_link: bool
     #: Programs are started through a shell unless ``QStartupWithShell`` forbids it.
     shell: bool
     #: A program without files of its own gets a terminal: what it writes is sent as ``O``, ``I`` is what it reads.
@@ -93,6 +95,7 @@ GDB = Dialect(
     own_errors=False,
     bare_binary=False,
     offers=TO_GDB,
+    trusts_link=False,
     shell=True,
     takes_output=False,
 )
@@ -110,6 +113,9 @@ LLDB = Dialect(
     own_errors=True,
     bare_binary=True,
     offers=TO_LLDB,
+    # QUIRK(lldb, all): a link that needs no acknowledgements needs no sums; its own suite sends ``#00`` then.
+    # Test: unit/engines/test_dialect.py.
+    trusts_link=True,
     shell=False,
     takes_output=True,
 )

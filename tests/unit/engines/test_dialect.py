@@ -74,3 +74,11 @@ def test_signals_are_numbered_by_the_dialect(sig: int, gdb: int) -> None:
 def test_numbers_beyond_the_last_signal_name_none() -> None:
     assert LLDB.signal_named(65) is None
     assert LLDB.signal_named(-1) is None
+
+
+def test_a_wrong_sum_counts_where_the_link_is_not_trusted() -> None:
+    play = Playbook(process(), supported=LLDB_22)
+    play.gets_bytes(b"$qVAttachOrWaitSupported#00").sends(b"OK")
+    Playbook(process(), supported=GDB_18).gets_bytes(b"$qVAttachOrWaitSupported#00").sends()
+    play = Playbook(process(), supported=LLDB_22, acks=True).forget()
+    play.gets_bytes(b"$qVAttachOrWaitSupported#00").sends(b"-")
