@@ -190,6 +190,8 @@ class LinuxFiles:
         self._resolve = resolve
         self._open: set[int] = set()
         self._pid: Pid | None = None
+        #: Where relative paths begin; empty: where this server was started.
+        self._directory = b""
         #: The last root of ``_pid`` that could be opened; None: it is our own.
         self._root: int | None = None
 
@@ -248,7 +250,7 @@ class LinuxFiles:
     def _open_at(self, path: bytes, flags: int, mode: int = 0) -> int:
         root = self._current_root()
         if root is None:
-            return os.open(path, flags, mode)
+            return os.open(os.path.join(self._directory, path) if path else path, flags, mode)
         resolve = self._resolve or _resolver()
         try:
             return resolve(root, path, flags, mode)
@@ -329,13 +331,68 @@ class LinuxFiles:
         with self._located(path, os.O_NOFOLLOW) as fd:
             return _file_stat(os.fstat(fd))
 
-    def unlink(self, path: bytes) -> None:
-        """Remove a file."""
+    @contextmanager
+    def _entry(self, path: bytes) -> Iterator[tuple[int, bytes]]:
+        """Hold the directory of a path, which need not exist itself, and give its last part."""
         parent, slash, name = path.rpartition(b"/")
         if name in (b"", b".", b".."):
             raise TargetError(errno.EISDIR if path else errno.ENOENT)
         with self._located(parent + slash or b".", os.O_DIRECTORY) as fd:
-            os.unlink(name, dir_fd=fd)
+            yield fd, name
+
+    def unlink(self, path: bytes) -> None:
+        """Remove a file."""
+        with self._entry(path) as (directory, name):
+            os.unlink(name, dir_fd=directory)
+
+    def symlink(self, target: bytes, path: bytes) -> None:
+        """Make a symbolic link at ``path`` that holds ``target``."""
+        with self._entry(path) as (directory, name):
+            os.symlink(target, name, dir_fd=directory)
+
+    def mkdir(self, path: bytes, mode: int) -> None:
+        """Make a directory and those above it that are missing; one that is there already is no error."""
+        parts = path.rstrip(b"/").split(b"/")
+        for count in range(1, len(parts) + 1):
+            if parts[count - 1] in (b"", b".", b".."):
+                continue
+            with self._entry(b"/".join(parts[:count])) as (directory, name), suppress(FileExistsError):
+                os.mkdir(name, mode & 0o7777, dir_fd=directory)
+        if not st.S_ISDIR(self.stat(path).mode):
+            raise TargetError(errno.ENOTDIR)
+
+    def chmod(self, path: bytes, mode: int) -> None:
+        """Set a file's permissions."""
+        with self._located(path, 0) as fd:
+            # The descriptor is one of O_PATH, which fchmod refuses.
+            os.chmod(f"{self._proc}/self/fd/{fd}", mode & 0o7777)
+
+    def chdir(self, path: bytes) -> None:
+        """Let relative paths begin at a directory."""
+        with self._located(path, os.O_DIRECTORY):
+            self._directory = os.path.normpath(os.path.join(self.directory(), path))
+
+    def directory(self) -> bytes:
+        """Return where relative paths begin."""
+        return self._directory or os.getcwdb()
+
+    def complete(self, path: bytes, *, directories: bool) -> list[bytes]:
+        """Return the paths that begin like ``path``; directories end in ``/``."""
+        parent, slash, start = path.rpartition(b"/")
+        folder = os.path.expanduser(parent + slash)
+        try:
+            with self._located(folder or b".", os.O_DIRECTORY) as fd:
+                # Read through /proc, because the descriptor is one of O_PATH.
+                entries = list(os.scandir(f"{self._proc}/self/fd/{fd}"))
+        except (TargetError, OSError):
+            return []
+        found = []
+        for entry in entries:
+            name = os.fsencode(entry.name)
+            is_directory = entry.is_dir()
+            if name.startswith(start) and (is_directory or not directories):
+                found.append(folder + name + (b"/" if is_directory else b""))
+        return sorted(found)
 
     def readlink(self, path: bytes) -> bytes:
         """Return what a symbolic link holds."""

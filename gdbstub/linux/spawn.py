@@ -44,6 +44,8 @@ _STEP_CHDIR = 1
 #: And the two that follow.
 _STEP_STDIN = 2
 
+_CALLS = {_STEP_EXEC: "execve", _STEP_CHDIR: "chdir"}
+
 #: How a program's stdin, stdout and stderr are opened; none becomes its terminal.
 _STREAM_FLAGS = (
     os.O_RDONLY | os.O_NOCTTY,
@@ -89,6 +91,13 @@ class Spawned:
             return None
         step, code = _REPORT.unpack(self._report)
         return f"{self._what[step]}: {os.strerror(code)}"
+
+    def cause(self) -> str:
+        """Tell which call of the child failed, once ``failure`` has told that one did; else empty."""
+        if len(self._report) != _REPORT.size:
+            return ""
+        step, code = _REPORT.unpack(self._report)
+        return f"{_CALLS.get(step, 'open')} failed: {os.strerror(code)}"
 
     def close(self) -> None:
         """Forget the child; one that was not released exits by itself."""

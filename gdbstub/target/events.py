@@ -40,6 +40,8 @@ class LaunchFailed(TraceEvent):
     """A program could not be started.  Goes to whoever asked.  Nothing can be voted."""
 
     text: str
+    #: The same by the call that failed, without the program's name.
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)

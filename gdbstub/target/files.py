@@ -67,6 +67,29 @@ class HostFiles(Protocol):
     def readlink(self, path: bytes) -> bytes:
         """Return what a symbolic link holds."""
 
+    def symlink(self, target: bytes, path: bytes) -> None:
+        """Make a symbolic link at ``path`` that holds ``target``."""
+
+    def mkdir(self, path: bytes, mode: int) -> None:
+        """Make a directory and those above it that are missing; one that is there already is no error."""
+
+    def chmod(self, path: bytes, mode: int) -> None:
+        """Set a file's permissions."""
+
+    def chdir(self, path: bytes) -> None:
+        """Let relative paths begin at a directory."""
+
+    def directory(self) -> bytes:
+        """Return where relative paths begin."""
+
+    def complete(self, path: bytes, *, directories: bool) -> list[bytes]:
+        """Return the paths that begin like ``path``; directories end in ``/``.
+
+        Args:
+            path: What has been typed; ``~`` at its start is a user's home.
+            directories: Only those.
+        """
+
     def machine(self) -> Machine:
         """Return the facts about the machine that the files are on."""
 

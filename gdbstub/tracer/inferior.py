@@ -29,13 +29,16 @@ RuleKey = tuple[EngineId, Addr, bool]
 class Startup:
     """A launched program that has not reached its first instruction yet."""
 
-    __slots__ = ("engine", "execs_left", "failure")
+    __slots__ = ("cause", "engine", "execs_left", "failure")
 
-    def __init__(self, engine: EngineId, execs_left: int, failure: Callable[[], str | None]) -> None:
+    def __init__(
+        self, engine: EngineId, execs_left: int, failure: Callable[[], str | None], cause: Callable[[], str]
+    ) -> None:
         self.engine = engine
         #: How many successful execs (the shell's, the wrapper's) still come before the program's own.
         self.execs_left = execs_left
         self.failure = failure
+        self.cause = cause
 
 
 def spec_of(tid: Tid) -> ArchSpec:

@@ -397,7 +397,7 @@ class Statuses:
         told: TraceEvent = event
         if startup is not None:
             text = startup.failure() or f"During startup program {_ending(status)}."
-            told = LaunchFailed(inferior.pid, Tid(inferior.pid), text)
+            told = LaunchFailed(inferior.pid, Tid(inferior.pid), text, startup.cause() or text)
         for engine_id in engines:
             engine = self._world.engines.get(engine_id)
             if engine is not None and type(told) in engine.wants:

@@ -173,7 +173,7 @@ class Tracer:
             os.waitpid(child.pid, 0)
             raise TargetError(refusal.errno, diagnose.refusal(child.pid, refusal.errno)) from None
         inferior = Inferior(child.pid, attached=False)
-        inferior.startup = Startup(engine_id, child.execs_to_skip, child.failure)
+        inferior.startup = Startup(engine_id, child.execs_to_skip, child.failure, child.cause)
         self._world.inferiors[child.pid] = inferior
         self._world.tracees[Tid(child.pid)] = inferior.add(Tid(child.pid))
         self._world.admit(inferior)

@@ -11,6 +11,7 @@ meanwhile are served after it.
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable, Generator, Iterable
 from time import perf_counter_ns
 
@@ -18,10 +19,12 @@ from gdbstub.engines.gdbremote.dialect import Dialect, recognise
 from gdbstub.engines.gdbremote.dispatch import Handlers
 from gdbstub.engines.gdbremote.features import Features
 from gdbstub.engines.gdbremote.offers import PACKET_SIZE
+from gdbstub.engines.gdbremote.role import Role
 from gdbstub.rsp import registry
 from gdbstub.rsp.framing import BadPacket, Framer, Signal, frame, frame_notification, run_length
 from gdbstub.rsp.replies import EMPTY, LATER, Reply, error_reply
 from gdbstub.target.files import HostFiles
+from gdbstub.target.ops import LaunchSpec
 from gdbstub.vocab.errors import StubError, TargetError
 
 #: Replies from this size on are kept encoded in case the next one is the same, bytes.
@@ -47,6 +50,12 @@ class Conversation:
         self._recognised = False
         self._handlers = served
         self.features = Features()
+        self.role = Role.DEBUGGER
+        #: How programs are started.
+        self.launch_spec = LaunchSpec([])
+        self.environment_changes: dict[str, str | None] = {}
+        #: Programs inherit nothing of the server's environment.
+        self.bare_environment = False
         self.acks = True
         self._acks_end = False
         #: It has sent at least one packet: a connection that sends nothing is not a client.
@@ -230,6 +239,16 @@ class Conversation:
         """Choose the dialect by a packet that one family of clients sends; what was announced counts more."""
         if not self._recognised:
             self.dialect = dialect
+
+    def program_environment(self) -> dict[str, str]:
+        """Return what a program is started with."""
+        environment = {} if self.bare_environment else dict(os.environ)
+        for name, value in self.environment_changes.items():
+            if value is None:
+                environment.pop(name, None)
+            else:
+                environment[name] = value
+        return environment
 
     def announced(self) -> None:
         """Act on what the client announced."""

@@ -44,7 +44,7 @@ class Dialect(NamedTuple):
     #: A process runs or stands as a whole: one stop stops it, in non-stop too, and in all-stop one process is
     #: resumed at a time.
     whole_processes: bool
-    #: Errors have LLDB's numbers.
+    #: Errors have LLDB's numbers, and a failed start is told by the call that failed.
     own_errors: bool
     #: ``x`` is answered with the bytes alone, and ``x ADDRESS,0`` with OK; otherwise after a ``b``.
     bare_binary: bool

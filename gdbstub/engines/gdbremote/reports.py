@@ -385,8 +385,9 @@ class Reports:
             self._restarted()
         elif self.awaiting in (Awaiting.LAUNCH, Awaiting.ARGUMENTS):
             self.awaiting = Awaiting.NOTHING
-            self.launch_failure = event.text
-            self._session.send(self._session.refusal(TargetError(1, event.text)))
+            text = event.cause if self._session.dialect.own_errors and event.cause else event.text
+            self.launch_failure = text
+            self._session.send(self._session.refusal(TargetError(1, text)))
 
     def _restarted(self) -> None:
         self.restarting = False

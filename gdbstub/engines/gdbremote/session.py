@@ -58,7 +58,6 @@ class Session(Conversation):
         self.disabled = defaults.disabled
         self.launch_spec = replace(defaults.launch)
         self.bare_environment = defaults.bare_environment
-        self.environment_changes: dict[str, str | None] = {}
         self.extended = False
         self.nonstop = False
         #: Linux signals that are delivered without a report.

@@ -1,7 +1,7 @@
-"""Host I/O: the ``vFile`` packets, and how File-I/O writes flags and errors.
+"""Host I/O: the ``vFile`` packets and two of LLDB's that are like them, and how File-I/O writes flags and errors.
 
 Layer: rsp.  Used by: engines.gdbremote.handlers.hostio.
-Spec: GDB manual, "Host I/O Packets"; "File-I/O Remote Protocol Extension", "Constants".
+Spec: GDB manual, "Host I/O Packets"; "File-I/O Remote Protocol Extension", "Constants"; LLDB's lldbgdbremote.
 """
 
 from __future__ import annotations
@@ -74,9 +74,14 @@ def linux_flags(flags: int) -> int:
     return access
 
 
+def error_number(code: int) -> int:
+    """Return what a Linux error number is called in File-I/O."""
+    return FILEIO_ERRNO.get(code, FILEIO_EUNKNOWN)
+
+
 def failure(code: int) -> bytes:
     """Return the reply to an operation that failed with a Linux error number."""
-    return b"F-1,%x" % FILEIO_ERRNO.get(code, FILEIO_EUNKNOWN)
+    return b"F-1,%x" % error_number(code)
 
 
 def success(result: int) -> bytes:
@@ -232,3 +237,71 @@ class ReadLink(NamedTuple):
     def parse(cls, args: bytes) -> ReadLink:
         """Parse ``path``."""
         return cls(_path(args))
+
+
+class _OfPath(NamedTuple):
+    """Something about a file, by its name."""
+
+    path: bytes
+
+    @classmethod
+    def parse(cls, args: bytes) -> _OfPath:
+        """Parse ``path``."""
+        return cls(_path(args))
+
+
+@command(b"vFile:size", clients="lldb", without="cannot copy files from here")
+class FileSize(_OfPath):
+    """Return the size of a file."""
+
+
+@command(b"vFile:mode", clients="lldb", without="takes a file for one that may be read")
+class FileMode(_OfPath):
+    """Return the permissions of a file."""
+
+
+@command(b"vFile:exists", clients="lldb", without="takes every file for missing")
+class FileExists(_OfPath):
+    """Ask whether there is a file."""
+
+
+@command(b"vFile:MD5", clients="lldb", without="copies files that it has already")
+class FileChecksum(_OfPath):
+    """Return the MD5 sum of a file's content."""
+
+
+@command(b"vFile:symlink", clients="lldb", without="cannot make links")
+class MakeLink(NamedTuple):
+    """Make a symbolic link."""
+
+    target: bytes
+    path: bytes
+
+    @classmethod
+    def parse(cls, args: bytes) -> MakeLink:
+        """Parse ``target,path``."""
+        target, path = parse_fields(args, 2)
+        return cls(_path(target), _path(path))
+
+
+class _OfMode(NamedTuple):
+    """Permissions and a path."""
+
+    mode: int
+    path: bytes
+
+    @classmethod
+    def parse(cls, args: bytes) -> _OfMode:
+        """Parse ``mode,path``."""
+        mode, path = parse_fields(args, 2)
+        return cls(parse_number(mode), _path(path))
+
+
+@command(b"qPlatform_mkdir", clients="lldb", without="cannot make directories")
+class MakeDirectory(_OfMode):
+    """Make a directory."""
+
+
+@command(b"qPlatform_chmod", clients="lldb", without="cannot make a copied program executable")
+class ChangeMode(_OfMode):
+    """Set the permissions of a file."""

@@ -89,7 +89,8 @@ class LaunchArguments(NamedTuple):
             raise PacketError(f"LENGTH,INDEX,HEX expected: A{args[:60]!r}")
         words: list[str] = []
         for position in range(0, len(fields), 3):
-            length, index, text = fields[position : position + 3]
+            # QUIRK(lldb, its suite): a blank follows the ``A``.  Test: unit/rsp/test_commands.py.
+            length, index, text = (each.strip() for each in fields[position : position + 3])
             if not (length.isdigit() and index.isdigit()) or int(length) != len(text):
                 raise PacketError(f"a word of {length[:20]!r} hex digits expected: {text[:60]!r}")
             if int(index) != len(words):

@@ -273,6 +273,13 @@ def test_a_run_that_fails_later_says_why() -> None:
     play.sends(b"E.Cannot exec a: No such file or directory.")
 
 
+def test_a_failure_is_told_to_lldb_by_the_call_that_failed() -> None:
+    play = Playbook(supported=b"xmlRegisters=i386,arm").gets(b"QEnableErrorStrings").forget()
+    play.gets(b"vRun;61")
+    play.event(LaunchFailed(NEW, NEW_LEADER, "Cannot exec a: No such file.", "execve failed: No such file"))
+    play.sends(b"E01;" + b"execve failed: No such file".hex().encode())
+
+
 def test_a_run_uses_what_the_client_chose() -> None:
     play = Playbook()
     play.gets(b"QEnvironmentHexEncoded:5041544841533d31").gets(b"QSetWorkingDir:2f").forget()

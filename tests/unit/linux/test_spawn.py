@@ -260,7 +260,9 @@ def test_a_file_that_is_no_program_says_so(tmp_path: Path) -> None:
     junk.chmod(0o700)
     child = spawn.spawn(LaunchSpec([os.fspath(junk)], with_shell=False))
     assert trace(child) == (0, 127)
+    assert child.cause() == ""
     assert child.failure() == f"Cannot exec {junk}: Exec format error"
+    assert child.cause() == "execve failed: Exec format error"
     child.close()
 
 

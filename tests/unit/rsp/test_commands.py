@@ -54,6 +54,7 @@ def parsed(payload: bytes) -> object:
         (b"R00", lifecycle.Restart()),
         (b"A4,0,2f61,2,1,62", lifecycle.LaunchArguments(("/a", "b"))),
         (b"A4,0,2f61,0,1,,2,2,63", lifecycle.LaunchArguments(("/a", "", "c"))),
+        (b"A 2,0,61", lifecycle.LaunchArguments(("a",))),
         (b"qLaunchSuccess", lifecycle.LaunchSuccess()),
         (b"m7ff0,8", memory.ReadMemory(Addr(0x7FF0), 8)),
         (b"x0,0", memory.ReadBinary(Addr(0), 0)),

@@ -8,17 +8,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gdbstub.engines.gdbremote import monitor
-from gdbstub.engines.gdbremote.dispatch import handles
+from gdbstub.engines.gdbremote.dispatch import DEBUGGING, PLATFORM, handles
 from gdbstub.engines.gdbremote.features import negotiate
 from gdbstub.rsp.commands.features import ExtendedMode, MonitorCommand, NonStop, StartNoAckMode, Supported
 from gdbstub.rsp.replies import OK, Reply
 
 if TYPE_CHECKING:
+    from gdbstub.engines.gdbremote.conversation import Conversation
     from gdbstub.engines.gdbremote.session import Session
 
 
-@handles(Supported)
-def supported(session: Session, cmd: Supported) -> Reply:
+@handles(Supported, DEBUGGING, PLATFORM)
+def supported(session: Conversation, cmd: Supported) -> Reply:
     """Take in what the client can and answer with what we can."""
     session.recognise(cmd.features)
     answer = negotiate(session.features, session.dialect, cmd.features)
@@ -26,8 +27,8 @@ def supported(session: Session, cmd: Supported) -> Reply:
     return answer
 
 
-@handles(StartNoAckMode)
-def start_no_ack_mode(session: Session, cmd: StartNoAckMode) -> Reply:
+@handles(StartNoAckMode, DEBUGGING, PLATFORM)
+def start_no_ack_mode(session: Conversation, cmd: StartNoAckMode) -> Reply:
     """Stop acknowledging after this reply."""
     session.end_acks()
     return OK

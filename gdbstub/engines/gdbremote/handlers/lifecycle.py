@@ -6,7 +6,6 @@ Layer: engines.
 from __future__ import annotations
 
 import errno
-import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -173,17 +172,11 @@ def start(session: Session, argv: list[str], awaiting: Awaiting = Awaiting.LAUNC
         awaiting: What the client expects as the reply.
     """
     session.remember_program(argv)
-    environment = {} if session.bare_environment else dict(os.environ)
-    for name, value in session.environment_changes.items():
-        if value is None:
-            environment.pop(name, None)
-        else:
-            environment[name] = value
     dialect = session.dialect
     spec = replace(
         session.launch_spec,
         argv=argv,
-        environment=environment,
+        environment=session.program_environment(),
         with_shell=session.launch_spec.with_shell and dialect.shell,
     )
     session.launch_spec = spec

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gdbstub.engines.gdbremote.dispatch import handles
+from gdbstub.engines.gdbremote.dispatch import DEBUGGING, PLATFORM, handles
 from gdbstub.rsp.commands.startup import (
     DisableRandomization,
     LaunchArchitecture,
@@ -27,85 +27,85 @@ from gdbstub.rsp.commands.startup import (
 from gdbstub.rsp.replies import OK, Reply
 
 if TYPE_CHECKING:
-    from gdbstub.engines.gdbremote.session import Session
+    from gdbstub.engines.gdbremote.conversation import Conversation
 
 
 @handles(StartupWithShell)
-def startup_with_shell(session: Session, cmd: StartupWithShell) -> Reply:
+def startup_with_shell(session: Conversation, cmd: StartupWithShell) -> Reply:
     """Choose whether a shell starts the program."""
     session.launch_spec.with_shell = cmd.on
     return OK
 
 
-@handles(DisableRandomization)
-@handles(SetDisableRandomization)
-def disable_randomization(session: Session, cmd: DisableRandomization | SetDisableRandomization) -> Reply:
+@handles(DisableRandomization, DEBUGGING, PLATFORM)
+@handles(SetDisableRandomization, DEBUGGING, PLATFORM)
+def disable_randomization(session: Conversation, cmd: DisableRandomization | SetDisableRandomization) -> Reply:
     """Choose whether addresses are the same in every run."""
     session.launch_spec.disable_randomization = cmd.on
     return OK
 
 
-@handles(SetVariable)
-@handles(SetPlainVariable)
-def set_variable(session: Session, cmd: SetVariable | SetPlainVariable) -> Reply:
+@handles(SetVariable, DEBUGGING, PLATFORM)
+@handles(SetPlainVariable, DEBUGGING, PLATFORM)
+def set_variable(session: Conversation, cmd: SetVariable | SetPlainVariable) -> Reply:
     """Set an environment variable."""
     session.environment_changes[cmd.name] = cmd.value
     return OK
 
 
-@handles(UnsetVariable)
-def unset_variable(session: Session, cmd: UnsetVariable) -> Reply:
+@handles(UnsetVariable, DEBUGGING, PLATFORM)
+def unset_variable(session: Conversation, cmd: UnsetVariable) -> Reply:
     """Unset an environment variable."""
     session.environment_changes[cmd.name] = None
     return OK
 
 
-@handles(ResetEnvironment)
-def reset_environment(session: Session, cmd: ResetEnvironment) -> Reply:
+@handles(ResetEnvironment, DEBUGGING, PLATFORM)
+def reset_environment(session: Conversation, cmd: ResetEnvironment) -> Reply:
     """Go back to what programs start with."""
     session.environment_changes.clear()
     return OK
 
 
 @handles(SetWorkingDirectory)
-def set_working_directory(session: Session, cmd: SetWorkingDirectory) -> Reply:
+def set_working_directory(session: Conversation, cmd: SetWorkingDirectory) -> Reply:
     """Set the directory; empty means the server's own."""
     session.launch_spec.working_directory = cmd.path or None
     return OK
 
 
-def _redirect(session: Session, fd: int, cmd: SetStream) -> Reply:
+def _redirect(session: Conversation, fd: int, cmd: SetStream) -> Reply:
     streams = list(session.launch_spec.streams)
     streams[fd] = cmd.path or None
     session.launch_spec.streams = (streams[0], streams[1], streams[2])
     return OK
 
 
-@handles(SetStdin)
-def set_stdin(session: Session, cmd: SetStdin) -> Reply:
+@handles(SetStdin, DEBUGGING, PLATFORM)
+def set_stdin(session: Conversation, cmd: SetStdin) -> Reply:
     """Choose what the program reads from."""
     return _redirect(session, 0, cmd)
 
 
-@handles(SetStdout)
-def set_stdout(session: Session, cmd: SetStdout) -> Reply:
+@handles(SetStdout, DEBUGGING, PLATFORM)
+def set_stdout(session: Conversation, cmd: SetStdout) -> Reply:
     """Choose what the program writes to."""
     return _redirect(session, 1, cmd)
 
 
-@handles(SetStderr)
-def set_stderr(session: Session, cmd: SetStderr) -> Reply:
+@handles(SetStderr, DEBUGGING, PLATFORM)
+def set_stderr(session: Conversation, cmd: SetStderr) -> Reply:
     """Choose what the program writes its errors to."""
     return _redirect(session, 2, cmd)
 
 
-@handles(SetDetachOnError)
-def set_detach_on_error(session: Session, cmd: SetDetachOnError) -> Reply:
+@handles(SetDetachOnError, DEBUGGING, PLATFORM)
+def set_detach_on_error(session: Conversation, cmd: SetDetachOnError) -> Reply:
     """Agree: what becomes of the program is the command line's to say (``--on-disconnect``)."""
     return OK
 
 
-@handles(LaunchArchitecture)
-def launch_architecture(session: Session, cmd: LaunchArchitecture) -> Reply:
+@handles(LaunchArchitecture, DEBUGGING, PLATFORM)
+def launch_architecture(session: Conversation, cmd: LaunchArchitecture) -> Reply:
     """Agree: the program itself says what it is."""
     return OK
