@@ -28,6 +28,7 @@ from ptrace.error import PtraceError
 from gdbstub.linux.constants import (
     PTRACE_CONT,
     PTRACE_DETACH,
+    PTRACE_GET_RSEQ_CONFIGURATION,
     PTRACE_GET_SYSCALL_INFO,
     PTRACE_GETEVENTMSG,
     PTRACE_GETREGS,
@@ -70,6 +71,8 @@ _regs = ctypes.create_string_buffer(USER_REGS_WORDS * 8)
 _regs_at = ctypes.addressof(_regs)
 _siginfo = ctypes.create_string_buffer(SIGINFO_SIZE)
 _siginfo_at = ctypes.addressof(_siginfo)
+#: sizeof(struct ptrace_rseq_configuration).
+_RSEQ_CONFIGURATION_SIZE = 24
 #: AMX grows XSTATE to 11 KiB; twice that leaves room for what comes.
 _REGSET_MAX = 1 << 15
 _regset = ctypes.create_string_buffer(_REGSET_MAX)
@@ -249,6 +252,21 @@ def syscall_info(tid: Tid) -> SyscallInfo | None:
     if op == PTRACE_SYSCALL_INFO_EXIT:
         return SyscallInfo(False, -1, _syscall_info_exit(_regset)[0])
     return None
+
+
+def restartable_sequence(tid: Tid) -> Addr:
+    """Return where a thread has its struct rseq; 0 where it has none or the kernel does not say.
+
+    Source: PTRACE_GET_RSEQ_CONFIGURATION in include/uapi/linux/ptrace.h, Linux 5.13.
+    """
+    try:
+        _hot(PTRACE_GET_RSEQ_CONFIGURATION, tid, _RSEQ_CONFIGURATION_SIZE, _regset_at)
+    except TraceeGone:
+        raise
+    except TargetError:
+        return Addr(0)
+    address, _size = struct.unpack_from("=QI", _regset)
+    return Addr(address)
 
 
 # Registers

@@ -17,6 +17,7 @@ from gdbstub.arch.spec import ArchSpec
 from gdbstub.target.engine import Engine, Vote
 from gdbstub.target.events import ForkKind, WatchKind
 from gdbstub.target.machine import Identity
+from gdbstub.target.regions import MemoryRegion
 from gdbstub.vocab.ids import NO_SIGNAL, Addr, EngineId, Pid, Signo, Tid
 
 if TYPE_CHECKING:
@@ -252,6 +253,35 @@ class Target(Protocol):
 
         Raises:
             TargetError: EIO where a byte is not writable.
+        """
+
+    def memory_region(self, pid: Pid, address: Addr) -> MemoryRegion:
+        """Return the mapping at an address, or the gap from it to the next one."""
+
+    def allocate_memory(
+        self, engine_id: EngineId, pid: Pid, length: int, permissions: str
+    ) -> Generator[None, None, Addr]:
+        """Map fresh memory in an inferior, by a system call that one of its stopped threads makes.
+
+        It yields while that takes; nobody can tell afterwards that the thread made a call.  The memory stays
+        when its owner leaves: the program may hold pointers into it.
+
+        Args:
+            engine_id: For whom.
+            pid: Where.
+            length: How much, bytes.
+            permissions: Letters of ``rwx``.
+
+        Raises:
+            TargetError: EBUSY where no thread stands; EACCES where a seccomp filter might kill the program for the
+                call; else what the kernel said.
+        """
+
+    def free_memory(self, engine_id: EngineId, pid: Pid, address: Addr) -> Generator[None, None, None]:
+        """Give back what ``allocate_memory`` mapped.
+
+        Raises:
+            TargetError: EINVAL where nothing was mapped for this engine at that address; else as above.
         """
 
     def insert_breakpoint(

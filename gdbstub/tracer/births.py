@@ -123,7 +123,7 @@ class Births:
     def _forked(self, parent: Tracee, child: Tid, kind: ForkKind) -> None:
         """Match a child's first stop with its parent's event before any engine is told of either."""
         inferior = parent.inferior
-        twin = Inferior(Pid(child), attached=inferior.attached)
+        twin = Inferior(Pid(child), attached=inferior.attached, options=inferior.options)
         tracee = twin.add(child)
         tracee.newborn = True
         self._world.inferiors[twin.pid] = twin
@@ -154,6 +154,7 @@ class Births:
             twin.slots = inferior.slots.copy()
             twin.rules = dict(inferior.rules)
             twin.read_values = dict(inferior.read_values)
+            twin.allocations = dict(inferior.allocations)
             if twin.slots.armed:
                 twin.arm(child)
             if kind is ForkKind.VFORK:

@@ -12,6 +12,7 @@ from gdbstub.arch.spec import ArchSpec
 from gdbstub.arch.x86_64 import x86_64
 from gdbstub.linux import debugregs, procfs, xsave
 from gdbstub.linux.memory import ProcessMemory
+from gdbstub.linux.regions import RegionMap
 from gdbstub.linux.regsets import RegisterFile
 from gdbstub.linux.wait import WaitStatus
 from gdbstub.target.ops import HitRules
@@ -50,7 +51,7 @@ def spec_of(tid: Tid) -> ArchSpec:
 class Inferior:
     """One traced process."""
 
-    def __init__(self, pid: Pid, *, attached: bool) -> None:
+    def __init__(self, pid: Pid, *, attached: bool, options: int) -> None:
         self.pid = pid
         self.attached = attached
         self.arbiter = Arbiter()
@@ -67,6 +68,14 @@ class Inferior:
         #: What is in the memory that is watched for reads alone, by address and length.
         self.read_values: dict[tuple[Addr, int], bytes] = {}
         self.startup: Startup | None = None
+        #: The ``PTRACE_O_...`` options of its threads.
+        self.options = options
+        #: What is mapped, and how often threads had been resumed when it was read; None: it may have changed.
+        self.regions: tuple[int, RegionMap] | None = None
+        #: Where the program has an instruction that makes a system call, once one was looked for.
+        self.call_instruction: Addr | None = None
+        #: Memory that was mapped for engines: length and owner by address.
+        self.allocations: dict[Addr, tuple[int, EngineId]] = {}
         #: Some engine catches syscalls: PTRACE_SYSCALL takes the place of PTRACE_CONT.
         self.catching = False
         #: The thread that steps over a site while all others stand still, and that site.
@@ -191,6 +200,8 @@ class Inferior:
         self.slots.clear()
         self.rules.clear()
         self.read_values.clear()
+        self.regions = self.call_instruction = None
+        self.allocations.clear()
         self.exclusive = self.over = None
         self.vfork_parent = None
         self.lend = None

@@ -103,6 +103,11 @@ class Leaving:
                     tracee.parked = NO_SIGNAL
         elif status.kind is StatusKind.EVENT_STOP and status.detail in _BIRTHS:
             self._release_child(inferior, Tid(ptrace_calls.event_message(tracee.tid)))
+        self.release_late(tracee)
+
+    def release_late(self, tracee: Tracee) -> None:
+        """Let a thread go that did not stop in time, if the others have been let go."""
+        inferior = tracee.inferior
         if inferior.released:
             self.release(tracee)
             if not inferior.tracees:

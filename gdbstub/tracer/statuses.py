@@ -37,6 +37,7 @@ from gdbstub.tracer.births import Births
 from gdbstub.tracer.conditions import is_told
 from gdbstub.tracer.debugslots import SlotKind
 from gdbstub.tracer.inferior import Inferior
+from gdbstub.tracer.injections import Injection
 from gdbstub.tracer.leaving import Leaving
 from gdbstub.tracer.settler import Settler
 from gdbstub.tracer.tracee import Arrival, RunState, StopKind, Tracee
@@ -135,6 +136,9 @@ class Statuses:
             if kind is StatusKind.SYSCALL_STOP:
                 # The instruction has been run: to come here again is another hit.
                 tracee.arrival = None
+        if tracee.injection is not None:
+            self._stopped_for_us(tracee, tracee.injection, status)
+            return
         if inferior.detaching:
             at_rest = kind is StatusKind.INTERRUPT_STOP or kind is StatusKind.GROUP_STOP
             if at_rest and self._trap_is_queued(tracee, stepping):
@@ -176,6 +180,31 @@ class Statuses:
                 self._settler.fetch_trap(tracee, stepping)
                 return
             self._settler.rerun(tracee)
+        self._answer_awaited(tracee)
+
+    def _stopped_for_us(self, tracee: Tracee, injection: Injection, status: WaitStatus) -> None:
+        """Let a call that a thread makes on our behalf go on; once it is over the thread stands as before."""
+        try:
+            if not injection.stopped(status):
+                return
+        except TraceeGone:
+            raise
+        except TargetError as failure:
+            injection.fail(failure)
+            raise
+        inferior = tracee.inferior
+        if inferior.detaching:
+            self._leaving.release_late(tracee)
+            return
+        if tracee.rearm:
+            tracee.rearm = False
+            inferior.arm(tracee)
+        self._settler.rerun(tracee)
+        self._answer_awaited(tracee)
+
+    def _answer_awaited(self, tracee: Tracee) -> None:
+        """Tell the engines that asked for this one thread to stop."""
+        inferior = tracee.inferior
         if tracee.awaited_by and tracee.state is RunState.STOPPED:
             awaited, tracee.awaited_by = tracee.awaited_by, set()
             self._world.offer(

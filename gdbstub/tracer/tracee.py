@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gdbstub.linux import procfs
 from gdbstub.linux.regsets import RegisterFile
+from gdbstub.vocab.errors import TraceeGone
 from gdbstub.vocab.ids import NO_SIGNAL, Addr, EngineId, Signo, Tid
 
 if TYPE_CHECKING:
     from gdbstub.tracer.inferior import Inferior
+    from gdbstub.tracer.injections import Injection
 
 
 class RunState(Enum):
@@ -37,6 +39,8 @@ class StopKind(Enum):
 
     NONE = "none"
     INTERRUPT = "interrupt-stop"
+    #: An interrupt-stop as well, with the registers that it had in another stop before a call of ours.
+    CALLED = "stopped after an injected call"
     SIGNAL = "signal-delivery-stop"
     GROUP = "group-stop"
     SYSCALL = "syscall-stop"
@@ -75,8 +79,10 @@ class Tracee:
         "entered_syscall",
         "inferior",
         "injected",
+        "injection",
         "interrupting",
         "job_stopped",
+        "kept_siginfo",
         "mask_before",
         "newborn",
         "on_first_stop",
@@ -105,6 +111,10 @@ class Tracee:
         self.parked = NO_SIGNAL
         #: Signals queued by us with tgkill that arrive without a report.
         self.injected: list[Signo] = []
+        #: The call that it makes on our behalf.
+        self.injection: Injection | None = None
+        #: In StopKind.CALLED, the siginfo_t of the stop before; None: a group-stop has none.
+        self.kept_siginfo: bytes | None = None
         #: PTRACE_INTERRUPT was sent and no stop has come since; any stop answers it.
         self.interrupting = False
         #: In a group-stop, as engines were told.
@@ -146,7 +156,9 @@ class Tracee:
         return procfs.last_cpu(self.stat_fd)
 
     def close(self) -> None:
-        """Close what is open for this thread."""
+        """Close what is open for this thread, which is gone."""
+        if self.injection is not None:
+            self.injection.fail(TraceeGone(self.tid))
         if self.stat_fd >= 0:
             os.close(self.stat_fd)
             self.stat_fd = -1

@@ -37,6 +37,7 @@ from gdbstub.target.ops import HitRules, LaunchSpec, ThreadAction, ThreadInfo
 from gdbstub.tracer.conditions import View, variable_value
 from gdbstub.tracer.debugslots import SlotKind
 from gdbstub.tracer.inferior import Inferior, Startup
+from gdbstub.tracer.layout import Layout
 from gdbstub.tracer.settler import Settler
 from gdbstub.tracer.statuses import Statuses
 from gdbstub.tracer.tracee import RunState, StopKind, Tracee
@@ -82,6 +83,10 @@ class Tracer:
         self.drain = self._statuses.drain
         self.handle = self._statuses.handle
         self.check_zombie_leaders = self._statuses.check_zombie_leaders
+        layout = Layout(self._world, self.drain)
+        self.memory_region = layout.memory_region
+        self.allocate_memory = layout.allocate_memory
+        self.free_memory = layout.free_memory
 
     @property
     def stirs(self) -> int:
@@ -172,7 +177,7 @@ class Tracer:
             child.release()
             os.waitpid(child.pid, 0)
             raise TargetError(refusal.errno, diagnose.refusal(child.pid, refusal.errno)) from None
-        inferior = Inferior(child.pid, attached=False)
+        inferior = Inferior(child.pid, attached=False, options=_OPTIONS | PTRACE_O_EXITKILL)
         inferior.startup = Startup(engine_id, child.execs_to_skip, child.failure, child.cause)
         self._world.inferiors[child.pid] = inferior
         self._world.tracees[Tid(child.pid)] = inferior.add(Tid(child.pid))
@@ -215,7 +220,7 @@ class Tracer:
         if not taken:
             code = refused.errno if refused is not None else errno.ESRCH
             raise TargetError(code, diagnose.refusal(pid, code))
-        inferior = Inferior(pid, attached=True)
+        inferior = Inferior(pid, attached=True, options=_OPTIONS)
         self._world.inferiors[pid] = inferior
         for tid in taken:
             self._world.tracees[tid] = inferior.add(tid)
@@ -537,7 +542,8 @@ class Tracer:
     def read_siginfo(self, tid: Tid) -> bytes:
         """Return the siginfo_t of the current stop, as the program has it."""
         tracee = self._registers(tid)
-        data = ptrace_calls.read_siginfo(tid)
+        kept = tracee.kept_siginfo if tracee.stop is StopKind.CALLED else None
+        data = kept if kept is not None else ptrace_calls.read_siginfo(tid)
         return data if tracee.inferior.spec.pointer_size == 8 else siginfo.to_32(data)
 
     def write_siginfo(self, tid: Tid, data: bytes) -> None:

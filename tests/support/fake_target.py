@@ -16,6 +16,7 @@ from gdbstub.target.engine import Engine, Vote
 from gdbstub.target.events import ForkKind, ProcessExited, ThreadExited, TraceEvent, WatchKind
 from gdbstub.target.machine import Identity
 from gdbstub.target.ops import HitRules, LaunchSpec, ThreadAction, ThreadInfo
+from gdbstub.target.regions import MemoryRegion
 from gdbstub.vocab.errors import TargetError, TraceeGone
 from gdbstub.vocab.ids import Addr, EngineId, Pid, Signo, Tid
 
@@ -83,6 +84,7 @@ class FakeTarget:
         self.votes: dict[tuple[EngineId, Tid], Vote] = {}
         self.claims: set[tuple[EngineId, Pid, Addr]] = set()
         self.engine: Engine | None = None
+        self.regions: list[MemoryRegion] = []
         #: A request of this name fails with this error, once.
         self.failures: dict[str, TargetError] = {}
         #: What ``launch`` starts next.
@@ -366,6 +368,24 @@ class FakeTarget:
         if data and not 0 <= start <= start + len(data) <= len(memory):
             raise TargetError(errno.EIO, f"cannot write memory at {address:#x}")
         memory[start : start + len(data)] = data
+
+    def memory_region(self, pid: Pid, address: Addr) -> MemoryRegion:
+        for region in self.regions:
+            if region.start <= address < region.start + region.size:
+                return region
+        after = min((region.start for region in self.regions if region.start > address), default=(1 << 64) - 1)
+        return MemoryRegion(address, after - address, False)
+
+    def allocate_memory(
+        self, engine_id: EngineId, pid: Pid, length: int, permissions: str
+    ) -> Generator[None, None, Addr]:
+        self._did("allocate_memory", pid, length, permissions)
+        yield
+        return Addr(0x7F00_0000_0000)
+
+    def free_memory(self, engine_id: EngineId, pid: Pid, address: Addr) -> Generator[None, None, None]:
+        self._did("free_memory", pid, address)
+        yield
 
     def insert_breakpoint(
         self,

@@ -15,7 +15,7 @@ def listed(inferior: Inferior) -> list[Tid]:
 
 
 def test_a_dying_thread_is_listed_only_where_nothing_else_is_left() -> None:
-    inferior = Inferior(Pid(os.getpid()), attached=True)
+    inferior = Inferior(Pid(os.getpid()), attached=True, options=0)
     try:
         leader, second, third = (inferior.add(tid) for tid in (LEADER, SECOND, THIRD))
         assert listed(inferior) == [LEADER, SECOND, THIRD]

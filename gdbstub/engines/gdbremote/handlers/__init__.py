@@ -4,6 +4,7 @@
 def load() -> None:
     """Import every family, which enters its handlers."""
     from gdbstub.engines.gdbremote.handlers import (  # noqa: F401  (imported for their registration)
+        allocation,
         branches,
         breakpoints,
         console,
@@ -13,6 +14,7 @@ def load() -> None:
         lifecycle,
         memory,
         probes,
+        regions,
         registers,
         resume,
         signals,

@@ -1,0 +1,61 @@
+"""What is mapped in an inferior, and mapping more: the part of the tracer that clients ask about address spaces.
+
+Layer: tracer.  Used by: tracer.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Generator
+
+from gdbstub.linux.injection import abi_of, map_call, unmap_call
+from gdbstub.linux.regions import RegionMap, read_regions
+from gdbstub.target.regions import MemoryRegion
+from gdbstub.tracer.inferior import Inferior
+from gdbstub.tracer.injections import inject
+from gdbstub.tracer.world import World
+from gdbstub.vocab.errors import TargetError
+from gdbstub.vocab.ids import Addr, EngineId, Pid
+
+
+class Layout:
+    """Answers the requests of ``target.ops.Target`` about mappings.
+
+    Args:
+        world: What is traced.
+        drain: Handles the wait statuses that are there.
+    """
+
+    def __init__(self, world: World, drain: Callable[[], object]) -> None:
+        self._world = world
+        self._drain = drain
+
+    def _regions(self, inferior: Inferior) -> RegionMap:
+        """Return what is mapped; nothing changes while nothing runs, and clients ask hundreds of times in a stop."""
+        known = inferior.regions
+        if known is None or known[0] != self._world.stirs or inferior.running:
+            known = inferior.regions = (self._world.stirs, read_regions(inferior.live_tid()))
+        return known[1]
+
+    def memory_region(self, pid: Pid, address: Addr) -> MemoryRegion:
+        """Return the mapping at an address, or the gap from it to the next one."""
+        return self._regions(self._world.inferior(pid)).at(address)
+
+    def allocate_memory(
+        self, engine_id: EngineId, pid: Pid, length: int, permissions: str
+    ) -> Generator[None, None, Addr]:
+        """Map fresh memory in an inferior; see ``target.ops.Target``."""
+        inferior = self._world.inferior(pid)
+        call = map_call(abi_of(inferior.spec.pointer_size), length, permissions)
+        address = Addr((yield from inject(inferior, call, self._drain)))
+        inferior.allocations[address] = (length, engine_id)
+        return address
+
+    def free_memory(self, engine_id: EngineId, pid: Pid, address: Addr) -> Generator[None, None, None]:
+        """Give back what ``allocate_memory`` mapped; see ``target.ops.Target``."""
+        inferior = self._world.inferior(pid)
+        length, owner = inferior.allocations.get(address, (0, None))
+        if owner != engine_id:
+            raise TargetError(errno.EINVAL, f"no memory was allocated at {address:#x} for this client")
+        yield from inject(inferior, unmap_call(abi_of(inferior.spec.pointer_size), address, length), self._drain)
+        inferior.allocations.pop(address, None)
