@@ -51,12 +51,16 @@ class Row(NamedTuple):
 
 _exact: dict[bytes, Row] = {}
 _glued: list[Row] = []
+#: Names of several letters whose first one is that of a one-letter packet, by that letter.
+_words: dict[int, list[Row]] = {}
 
 C = TypeVar("C", bound=type[Any])
 
 #: First letters whose packets have names of more than one letter.
 _LONG = frozenset(b"qQvj_")
 _name_end = re.compile(rb"[:;,?]")
+#: What may follow a name; the empty one is the packet's end.
+_SEPARATORS = frozenset((b":", b";", b",", b"?", b""))
 #: No packet's name is longer, bytes.
 _LONGEST_NAME = 40
 
@@ -85,6 +89,8 @@ def command(
                 _glued.sort(key=lambda each: -len(each.name))
             else:
                 _exact[name] = row
+                if len(name) > 1 and name[0] not in _LONG:
+                    _words.setdefault(name[0], []).append(row)
         return cls
 
     return enter
@@ -104,6 +110,9 @@ def find(payload: bytes) -> tuple[Row, bytes] | None:
     if not payload:
         return None
     if payload[0] not in _LONG:
+        for word in _words.get(payload[0], ()):
+            if payload.startswith(word.name) and payload[len(word.name) : len(word.name) + 1] in _SEPARATORS:
+                return word, payload[len(word.name) + 1 :]
         row = _exact.get(payload[:1])
         return None if row is None else (row, payload[1:])
     row = _exact.get(payload)

@@ -303,7 +303,9 @@ def test_g65_a_restartable_sequence_is_still_aborted(build: TraceeBuilder) -> No
         assert stub.line().startswith("ready")
         stub.tell("g")
         assert stub.line() == "inside"
-        client.interrupt()
+        inside = range(program.address("sequence_start"), program.address("sequence_end"))
+        while client.pc(client.interrupt()) not in inside:
+            client.resume()
         try_out(client, stub.pid)
         client.write_memory(program.address("leave"), (1).to_bytes(4, "little"))
         client.resume()

@@ -13,7 +13,8 @@ static struct area own;
 volatile int leave;
 
 NOIPA int spin_in_sequence(struct area *area);
-asm(".pushsection .data\n"
+asm(".globl sequence_start, sequence_end\n"
+    ".pushsection .data\n"
     ".balign 32\n"
     "descriptor: .long 0, 0\n"
     "   .quad sequence_start, sequence_end - sequence_start, sequence_abort\n"

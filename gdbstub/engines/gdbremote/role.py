@@ -28,6 +28,7 @@ class Role(Enum):
 OBSERVER_MAY = frozenset(
     {
         b"!",
+        b"MultiMemRead",
         b"?",
         b"D",
         b"H",
@@ -47,6 +48,7 @@ OBSERVER_MAY = frozenset(
         b"qC",
         b"qCRC",
         b"qExecAndArgs",
+        b"qMemoryRegionInfo",
         b"qRcmd",
         b"qSearch:memory",
         b"qSupported",

@@ -5,6 +5,7 @@ def load() -> None:
     """Import every family, which enters its handlers."""
     from gdbstub.engines.gdbremote.handlers import (  # noqa: F401  (imported for their registration)
         allocation,
+        batches,
         branches,
         breakpoints,
         console,

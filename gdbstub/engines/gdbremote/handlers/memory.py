@@ -34,14 +34,17 @@ def read_memory(session: Session, cmd: ReadMemory) -> Reply:
 
 @handles(ReadBinary)
 def read_binary(session: Session, cmd: ReadBinary) -> Reply:
-    """Answer ``b`` and escaped bytes; shorter where the mapping ends or the packet does."""
+    """Answer escaped bytes, after a ``b`` in one dialect; shorter where the mapping ends or the packet does."""
+    bare = session.dialect.bare_binary
+    if bare and not cmd.length:
+        return OK
     limit = session.packet_size - 16
     data = _read(session, cmd.address, min(cmd.length, limit))
     body = escape(data)
     while len(body) > limit:
         data = data[: len(data) * limit // len(body)]
         body = escape(data)
-    return b"b" + body
+    return body if bare else b"b" + body
 
 
 @handles(WriteMemory)
