@@ -62,8 +62,11 @@ def _escape(name: bytes) -> bytes:
     return b"".join(_XML_ESCAPES.get(byte) or bytes((byte,)) for byte in name)
 
 
-def _r_debug(memory: ImageMemory, auxv: dict[int, int]) -> int | None:
-    """Return the address of ``r_debug``: 0 before the dynamic linker has run, None where there never is one."""
+def _debug_entry(memory: ImageMemory, auxv: dict[int, int]) -> tuple[int, int] | None:
+    """Return where the address of ``r_debug`` is kept, and that address; None where there never is one.
+
+    The address is 0 until the dynamic linker has run.
+    """
     program = segments(memory, auxv.get(AT_PHDR, 0), auxv.get(AT_PHENT, 0), auxv.get(AT_PHNUM, 0))
     dynamic = next((each for each in program if each.kind == PT_DYNAMIC), None)
     if dynamic is None:
@@ -75,8 +78,7 @@ def _r_debug(memory: ImageMemory, auxv: dict[int, int]) -> int | None:
         if entry is None or entry[0] == DT_NULL:
             return None
         if entry[0] == DT_DEBUG:
-            # Zero until the dynamic linker has run.
-            return entry[1]
+            return address + (2 * index + 1) * memory.pointer_size, entry[1]
     return None
 
 
@@ -121,6 +123,17 @@ def _namespaces(memory: ImageMemory, r_debug: int) -> Iterator[tuple[int, int]]:
         r_debug = following[0] if following else 0
 
 
+def linker_pointer(read: Read, auxv: bytes, pointer_size: int) -> tuple[int, int] | None:
+    """Return where the program keeps the address of its linker's ``r_debug``, and what is there now.
+
+    Args:
+        read: Reads the inferior's memory: (address, length); may return less, may raise ``TargetError``.
+        auxv: The auxiliary vector.
+        pointer_size: Of the inferior, bytes.
+    """
+    return _debug_entry(ImageMemory(read, pointer_size), auxiliary_vector(auxv, pointer_size))
+
+
 def svr4_xml(
     read: Read,
     auxv: bytes,
@@ -151,11 +164,11 @@ def svr4_xml(
         out += [item for _, item in _list(memory, start, prev or 0, lmid or 0, seen)]
     else:
         main = 0
-        base = _r_debug(memory, auxiliary_vector(auxv, pointer_size))
-        if base is None:
+        entry = _debug_entry(memory, auxiliary_vector(auxv, pointer_size))
+        if entry is None:
             # A client that is refused looks for itself, for example in a program started through ld.so.
             raise TargetError(errno.ENOENT, "the program has no DT_DEBUG entry")
-        for r_debug, first in _namespaces(memory, base):
+        for r_debug, first in _namespaces(memory, entry[1]):
             is_base = not out and not main
             for lm, item in _list(memory, first, 0, r_debug, seen):
                 if is_base and not main:

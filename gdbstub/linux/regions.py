@@ -9,6 +9,7 @@ something that only ``smaps`` tells: protection keys, shadow stacks, tagged memo
 
 from __future__ import annotations
 
+import os
 import re
 from bisect import bisect_right
 from functools import cache
@@ -20,7 +21,7 @@ from gdbstub.vocab.ids import Addr, Tid
 #: A client that asks for one region after the other ends at this address, which is no address.
 _END = (1 << 64) - 1
 
-_lines = re.compile(rb"^([0-9a-f]+)-([0-9a-f]+) (....) \S+ \S+ \d+ *(.*)$", re.M).findall
+_lines = re.compile(rb"^([0-9a-f]+)-([0-9a-f]+) (....) \S+ (\S+ \d+) *(.*)$", re.M).findall
 _flags = re.compile(rb"^VmFlags:(.*)$", re.M).search
 _key = re.compile(rb"^ProtectionKey: *(\d+)$", re.M).search
 
@@ -50,7 +51,7 @@ class RegionMap:
     __slots__ = ("_details", "_rows", "_starts")
 
     def __init__(self, maps: bytes) -> None:
-        self._rows: list[tuple[bytes, bytes, bytes, bytes]] = _lines(maps)
+        self._rows: list[tuple[bytes, bytes, bytes, bytes, bytes]] = _lines(maps)
         self._starts = [int(row[0], 16) for row in self._rows]
         #: What ``smaps`` says about each mapping, below its line.
         self._details = _line_split(maps)[1:] if b"\nVmFlags:" in maps else []
@@ -59,7 +60,7 @@ class RegionMap:
         """Return the mapping at an address, or the gap from it to the next one."""
         index = bisect_right(self._starts, address) - 1
         if index >= 0:
-            _, end, permissions, name = self._rows[index]
+            _, end, permissions, _, name = self._rows[index]
             if address < int(end, 16):
                 start = self._starts[index]
                 flags, key = self._detail(index)
@@ -85,18 +86,25 @@ class RegionMap:
         key = _key(text)
         return tuple(each.decode("ascii") for each in _TOLD if each in words), None if key is None else int(key[1])
 
-    def base_of(self, path: bytes) -> Addr | None:
-        """Return where a file is mapped first; None where it is not."""
+    def base_of(self, path: bytes, device: int = 0, inode: int = 0) -> Addr | None:
+        """Return where a file is mapped first; None where it is not.
+
+        Args:
+            path: As the kernel shows it.
+            device: Of the file, for when a symbolic link leads to it.
+            inode: The same.
+        """
+        identity = b"%02x:%02x %d" % (os.major(device), os.minor(device), inode)
         for row, start in zip(self._rows, self._starts, strict=True):
-            if row[3] == path:
+            if row[4] == path or (inode and row[3] == identity):
                 return Addr(start)
         return None
 
     def path_named(self, name: bytes) -> bytes | None:
         """Return the path of the first mapped file whose last component is ``name``."""
         for row in self._rows:
-            if row[3].rpartition(b"/")[2] == name and row[3].startswith(b"/"):
-                return row[3]
+            if row[4].rpartition(b"/")[2] == name and row[4].startswith(b"/"):
+                return row[4]
         return None
 
 

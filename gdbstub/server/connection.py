@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from time import perf_counter_ns
 
 import trio
 
@@ -81,6 +82,8 @@ class Connection:
         self._unblocked = trio.Event()
         self._drained = trio.Event()
         self.failed = False
+        #: When the last output went out, for a client whose link is measured.
+        self._sent_at = 0
         self.scope = trio.CancelScope()
 
     def is_lost(self) -> bool:
@@ -97,6 +100,8 @@ class Connection:
         data = self.session.take_output()
         if not data or self.failed:
             return
+        if self.session.compression is not None:
+            self._sent_at = perf_counter_ns()
         if self._backlog:
             self._backlog += data
         else:
@@ -161,6 +166,8 @@ class Connection:
                 first = False
                 if not on_first_bytes():
                     return
+            if session.compression is not None:
+                session.compression.note_delay(perf_counter_ns() - self._sent_at)
             session.receive(data)
             work(session)
             while session.at_work:

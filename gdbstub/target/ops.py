@@ -17,6 +17,7 @@ from gdbstub.arch.spec import ArchSpec
 from gdbstub.target.engine import Engine, Vote
 from gdbstub.target.events import ForkKind, WatchKind
 from gdbstub.target.machine import Identity
+from gdbstub.target.modules import ModuleInfo
 from gdbstub.target.regions import MemoryRegion
 from gdbstub.vocab.ids import NO_SIGNAL, Addr, EngineId, Pid, Signo, Tid
 
@@ -356,6 +357,26 @@ class Target(Protocol):
 
     def libraries(self, pid: Pid, *, start: int | None, prev: int | None, lmid: int | None) -> bytes:
         """Return the list of shared libraries as gdb's XML document."""
+
+    def linker_pointer(self, pid: Pid) -> tuple[Addr, Addr] | None:
+        """Return where a program keeps the address of its dynamic linker's list, and that address; None: nowhere.
+
+        The address is 0 until the linker has run.
+        """
+
+    def module(self, pid: Pid, name: bytes) -> ModuleInfo:
+        """Identify a file of an inferior, inside the inferior's own root.
+
+        Args:
+            pid: Whose.
+            name: A path, or the last component of one that is mapped.
+
+        Raises:
+            TargetError: It cannot be found or read, or is no ELF file.
+        """
+
+    def file_base(self, pid: Pid, path: bytes) -> Addr | None:
+        """Return where a file is mapped first; None where it is not."""
 
     def tls_address(self, tid: Tid, offset: int, link_map: Addr) -> Addr:
         """Return where a stopped thread has a thread-local variable.

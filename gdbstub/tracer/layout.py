@@ -6,10 +6,15 @@ Layer: tracer.  Used by: tracer.
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable, Generator
 
+from gdbstub.linux import procfs
 from gdbstub.linux.injection import abi_of, map_call, unmap_call
+from gdbstub.linux.libraries import linker_pointer
+from gdbstub.linux.modules import identity, module_info
 from gdbstub.linux.regions import RegionMap, read_regions
+from gdbstub.target.modules import ModuleInfo
 from gdbstub.target.regions import MemoryRegion
 from gdbstub.tracer.inferior import Inferior
 from gdbstub.tracer.injections import inject
@@ -40,6 +45,28 @@ class Layout:
     def memory_region(self, pid: Pid, address: Addr) -> MemoryRegion:
         """Return the mapping at an address, or the gap from it to the next one."""
         return self._regions(self._world.inferior(pid)).at(address)
+
+    def module(self, pid: Pid, name: bytes) -> ModuleInfo:
+        """Identify a file that an inferior may have mapped; see ``target.ops.Target``."""
+        inferior = self._world.inferior(pid)
+        path = name if name.startswith(b"/") else self._regions(inferior).path_named(name)
+        if path is None:
+            raise TargetError(errno.ENOENT, f"{os.fsdecode(name)} is not mapped")
+        return module_info(Pid(inferior.live_tid()), path)
+
+    def file_base(self, pid: Pid, path: bytes) -> Addr | None:
+        """Return where a file is mapped first; None where it is not."""
+        inferior = self._world.inferior(pid)
+        return self._regions(inferior).base_of(path, *identity(Pid(inferior.live_tid()), path))
+
+    def linker_pointer(self, pid: Pid) -> tuple[Addr, Addr] | None:
+        """Return where a program keeps the address of its linker's list, and that address."""
+        inferior = self._world.inferior(pid)
+        auxv = procfs.auxv(inferior.live_tid())
+        found = linker_pointer(
+            lambda at, length: inferior.memory.read(Addr(at), length), auxv, inferior.spec.pointer_size
+        )
+        return None if found is None else (Addr(found[0]), Addr(found[1]))
 
     def allocate_memory(
         self, engine_id: EngineId, pid: Pid, length: int, permissions: str

@@ -87,6 +87,9 @@ class Tracer:
         self.memory_region = layout.memory_region
         self.allocate_memory = layout.allocate_memory
         self.free_memory = layout.free_memory
+        self.module = layout.module
+        self.file_base = layout.file_base
+        self.linker_pointer = layout.linker_pointer
 
     @property
     def stirs(self) -> int:

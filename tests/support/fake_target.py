@@ -15,6 +15,7 @@ from gdbstub.arch.x86_64 import x86_64
 from gdbstub.target.engine import Engine, Vote
 from gdbstub.target.events import ForkKind, ProcessExited, ThreadExited, TraceEvent, WatchKind
 from gdbstub.target.machine import Identity
+from gdbstub.target.modules import ModuleInfo
 from gdbstub.target.ops import HitRules, LaunchSpec, ThreadAction, ThreadInfo
 from gdbstub.target.regions import MemoryRegion
 from gdbstub.vocab.errors import TargetError, TraceeGone
@@ -85,6 +86,9 @@ class FakeTarget:
         self.claims: set[tuple[EngineId, Pid, Addr]] = set()
         self.engine: Engine | None = None
         self.regions: list[MemoryRegion] = []
+        self.modules: dict[bytes, ModuleInfo] = {}
+        #: Where the address of the linker's list is, and that address.
+        self.linker: tuple[Addr, Addr] | None = (Addr(0x403010), Addr(0x7FFF_0000))
         #: A request of this name fails with this error, once.
         self.failures: dict[str, TargetError] = {}
         #: What ``launch`` starts next.
@@ -439,6 +443,19 @@ class FakeTarget:
 
     def libraries(self, pid: Pid, *, start: int | None, prev: int | None, lmid: int | None) -> bytes:
         return f"<library-list-svr4 start={start} prev={prev} lmid={lmid}/>".encode()
+
+    def linker_pointer(self, pid: Pid) -> tuple[Addr, Addr] | None:
+        self._process(pid)
+        return self.linker
+
+    def module(self, pid: Pid, name: bytes) -> ModuleInfo:
+        self._process(pid)
+        if name not in self.modules:
+            raise TargetError(errno.ENOENT)
+        return self.modules[name]
+
+    def file_base(self, pid: Pid, path: bytes) -> Addr | None:
+        return next((region.start for region in self.regions if region.name == path), None)
 
     def tls_address(self, tid: Tid, offset: int, link_map: Addr) -> Addr:
         self._stopped(tid)

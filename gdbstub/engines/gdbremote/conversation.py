@@ -21,6 +21,7 @@ from gdbstub.engines.gdbremote.features import Features
 from gdbstub.engines.gdbremote.offers import PACKET_SIZE
 from gdbstub.engines.gdbremote.role import Role
 from gdbstub.rsp import registry
+from gdbstub.rsp.compression import Compression
 from gdbstub.rsp.framing import BadPacket, Framer, Signal, frame, frame_notification, run_length
 from gdbstub.rsp.replies import EMPTY, LATER, Reply, error_reply
 from gdbstub.target.files import HostFiles
@@ -66,6 +67,8 @@ class Conversation:
         self._out: list[bytes] = []
         self._last_reply = b""
         self._kept_payload = self._kept_packet = b""
+        #: What replies are sent through; None: they go as they are.
+        self.compression: Compression | None = None
         self._postponed: list[bytes] = []
         #: A reply that takes long: the generator returns it.
         self._job: Generator[None, None, bytes] | None = None
@@ -161,6 +164,10 @@ class Conversation:
             number=self.dialect.error_number(failure),
         )
 
+    def compress(self) -> None:
+        """Send replies from now on in the form that says whether they are compressed."""
+        self.compression = Compression()
+
     def end_acks(self) -> None:
         """Stop acknowledging, after the reply that is under way."""
         self._acks_end = True
@@ -205,7 +212,9 @@ class Conversation:
         """Send a reply."""
         if self.watch is not None:
             self.watch(">", payload)
-        if len(payload) < _WORTH_KEEPING:
+        if self.compression is not None:
+            packet = frame(self.compression.wrap(payload))
+        elif len(payload) < _WORTH_KEEPING:
             packet = frame(run_length(payload))
         elif payload == self._kept_payload:
             packet = self._kept_packet

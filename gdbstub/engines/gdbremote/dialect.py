@@ -48,6 +48,8 @@ class Dialect(NamedTuple):
     own_errors: bool
     #: ``x`` is answered with the bytes alone, and ``x ADDRESS,0`` with OK; otherwise after a ``b``.
     bare_binary: bool
+    #: The list of libraries is an error, not empty, until the dynamic linker has made it.
+    early_libraries_fail: bool
     #: What ``qSupported`` offers.
     offers: tuple[Offer, ...]
     #: Once nobody acknowledges any more, sums are not looked at.
@@ -94,6 +96,7 @@ GDB = Dialect(
     whole_processes=False,
     own_errors=False,
     bare_binary=False,
+    early_libraries_fail=False,
     offers=TO_GDB,
     trusts_link=False,
     shell=True,
@@ -112,6 +115,7 @@ LLDB = Dialect(
     whole_processes=True,
     own_errors=True,
     bare_binary=True,
+    early_libraries_fail=True,
     offers=TO_LLDB,
     # QUIRK(lldb, all): a link that needs no acknowledgements needs no sums; its own suite sends ``#00`` then.
     # Test: unit/engines/test_dialect.py.

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from gdbstub.rsp.compression import TYPE
+
 #: The longest packet we take, bytes; the value in ``qSupported`` is hex.
 PACKET_SIZE = 0x20000
 
@@ -81,6 +83,10 @@ TO_LLDB = (
     Offer("QThreadSuffixSupported+"),
     Offer("QListThreadsInStopReply+"),
     Offer("qEcho+"),
+    Offer(f"SupportedCompressions={TYPE}"),
+    # QUIRK(lldb, 22 and later): the versions that read these two announce ``swbreak+``.
+    Offer("MultiMemRead+", ("swbreak",)),
+    Offer("jMultiBreakpoint+", ("swbreak",)),
     # A child can be told of only by a thread-id with a process.
     Offer("fork-events+", ("fork_events", "multiprocess")),
     Offer("vfork-events+", ("vfork_events", "multiprocess")),

@@ -111,6 +111,10 @@ def read_libraries(session: Session, cmd: ReadLibraries) -> Reply:
 
     def make() -> bytes:
         pid = session.process()
+        if session.dialect.early_libraries_fail:
+            found = session.target.linker_pointer(pid)
+            if found is not None and not found[1]:
+                raise TargetError(errno.EAGAIN, "the dynamic linker has not made its list yet")
         start, prev, lmid = wanted.get("start"), wanted.get("prev"), wanted.get("lmid")
         return session.target.libraries(pid, start=start, prev=prev, lmid=lmid)
 
