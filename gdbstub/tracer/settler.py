@@ -159,7 +159,7 @@ class Settler:
         if tracee.stop is StopKind.SIGNAL:
             sig = tracee.parked
             repeats.before_resume(tracee, sig)
-        elif tracee.stop is StopKind.INTERRUPT:
+        elif tracee.stop is StopKind.INTERRUPT or tracee.stop is StopKind.CALLED:
             repeats.before_resume(tracee, NO_SIGNAL)
         if vote is Vote.STEP:
             if tracee.mask_before is None:

@@ -50,6 +50,11 @@ def state(pid: int, tid: int | None = None) -> str | None:
     return text.rsplit(")", 1)[1].split()[0]
 
 
+def user_ticks(pid: int) -> int:
+    """Return for how many clock ticks a process has run its own code."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11])
+
+
 def status_field(pid: int, name: str, tid: int | None = None) -> str | None:
     """Return one field of a thread's /proc status; None once the thread is gone."""
     try:

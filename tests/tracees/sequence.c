@@ -1,5 +1,5 @@
-/* Runs a restartable sequence of its own: spin_in_sequence() waits inside it for `leave` and exits 1 if the end of
- * the sequence is ever reached, 0 if the kernel aborted it.  Exits 77 where rseq is not to be had. */
+/* Waits inside a restartable sequence for `leave`; the scheduler aborts it now and then, and it begins anew.  Exits 1 if
+ * the end of the sequence is reached, 0 if it was aborted once `leave` was set, 77 where rseq is not to be had. */
 #include "tracee.h"
 #include <stddef.h>
 
@@ -30,6 +30,8 @@ asm(".globl sequence_start, sequence_end\n"
     "   ret\n"
     "   .long 0x53053053\n"
     "sequence_abort:\n"
+    "   cmpl $0, leave(%rip)\n"
+    "   je spin_in_sequence\n"
     "   xor %eax, %eax\n"
     "   ret\n");
 
