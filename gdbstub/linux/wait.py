@@ -1,6 +1,6 @@
 """Wait statuses: the one door to ``waitpid``, and what a raw status says.
 
-Layer: linux.  Used by: tracer.
+Layer: linux.  Used by: tracer, server.
 
 All waits go through ``reap``: it asks for any child, never for one, so that no
 status is missed and none is starved, and never for continued children, which
@@ -16,7 +16,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from gdbstub.linux.constants import PTRACE_EVENT_STOP, SYSGOOD, WALL
-from gdbstub.vocab.ids import Tid
+from gdbstub.vocab.ids import Pid, Tid
 
 _FLAGS = os.WNOHANG | WALL
 _waitpid = os.waitpid
@@ -76,3 +76,12 @@ def reap() -> tuple[Tid, int] | None:
     except ChildProcessError:
         return None
     return (Tid(tid), raw) if tid else None
+
+
+def is_child(pid: Pid) -> bool:
+    """Tell whether a process is our own child, whose end we shall be told of; nothing is taken."""
+    try:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True

@@ -28,6 +28,7 @@ from gdbstub.engines.gdbremote.session import Session
 from gdbstub.linux.hostfs import LinuxFiles
 from gdbstub.linux.procfs import processes_named
 from gdbstub.linux.spawn import restore_terminal
+from gdbstub.linux.wait import is_child
 from gdbstub.server.access import peer_name, peer_refusal
 from gdbstub.server.awaited import process_named
 from gdbstub.server.connection import Channel, Connection
@@ -635,7 +636,7 @@ class Server:
         self.keeper.last_stops.pop(pid, None)
         if self._settings.lives_with_client:
             return
-        if launched:
+        if launched and is_child(pid):
             self._let_go.add(pid)
         elif not extended and len(self._connections) <= 1 and not self._tracer.pids():
             self._end.set()

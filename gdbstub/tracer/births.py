@@ -147,7 +147,7 @@ class Births:
             for e in inferior.arbiter.engines()
             if e in self._world.engines and kind in self._world.fork_wishes.get(e, frozenset())
         ]
-        if inferior.startup is not None:
+        if inferior.startup is not None or inferior.detaching:
             keepers = []
         if keepers:
             twin.sites = inferior.sites.clone(twin.memory)
@@ -169,7 +169,7 @@ class Births:
             self._world.greet(twin)
         else:
             self._told_of_child(parent, twin, kind, kept=False)
-            if kind is ForkKind.VFORK and inferior.sites:
+            if kind is ForkKind.VFORK and inferior.sites and not inferior.detaching:
                 # The siblings must stand before the patches are out, lest they run through unseen.
                 inferior.vfork_parent = parent
                 inferior.lend = partial(self._lend, parent, child)

@@ -54,7 +54,11 @@ class Leaving:
         self._world.mark(inferior)
         self._settler.settle()
         deadline = time.monotonic() + _DETACH_PATIENCE
-        while inferior.running and inferior.pid in self._world.inferiors and time.monotonic() < deadline:
+        while (
+            (inferior.running or inferior.births)
+            and inferior.pid in self._world.inferiors
+            and time.monotonic() < deadline
+        ):
             self._drain()
         if inferior.pid not in self._world.inferiors:
             return
@@ -89,6 +93,10 @@ class Leaving:
         """Bring a thread that is about to be let go into a state the program cannot tell from untraced."""
         inferior = tracee.inferior
         tracee.stop = StopKind.EVENT
+        if tracee.on_first_stop is not None:
+            # Its parent waited for it, to tell of both.
+            tracee.on_first_stop = None
+            inferior.births -= 1
         if status.kind is StatusKind.SIGNAL_STOP:
             tracee.stop = StopKind.SIGNAL
             tracee.signal = tracee.parked = Signo(status.detail)

@@ -233,3 +233,33 @@ def test_g48_a_process_in_the_same_memory_is_let_go_with_the_other(build: Tracee
         tracee.tell("s")
         assert tracee.line() == "stored 5"
         assert tracee.finish() == 0
+
+
+def test_a_child_that_was_let_go_does_not_keep_the_server(build: TraceeBuilder) -> None:
+    with at_ready(build("forks"), features=DEFAULT_FEATURES + ";fork-events+") as (stub, client):
+        client.require("fork-events")
+        stop = order(stub, client, "f")
+        child, _ = parse_thread(stop.fields["fork"])
+        client.ok(f"D;{child:x}")
+        client.pass_signals(GdbSignal.CHLD)
+        client.resume()
+        assert stub.line() == "fork: exited 8"
+        stub.tell("q")
+        expect_exit(client)
+        client.close()
+        assert stub.exit_status() == 0
+
+
+def test_a_fork_that_was_not_reported_yet_is_let_go_with_its_parent(build: TraceeBuilder) -> None:
+    program = build("forks")
+    with at_ready(program, features=DEFAULT_FEATURES + ";fork-events+") as (stub, client):
+        client.require("fork-events")
+        client.insert(0, program.address("hot"))
+        # The sibling meets its breakpoint while the leader is forking: one is reported, the other one waits.
+        stop = order(stub, client, "T")
+        if "fork" in stop.fields:
+            child, _ = parse_thread(stop.fields["fork"])
+            client.ok(f"D;{child:x}")
+        client.ok(f"D;{stub.pid:x}")
+        assert stub.line() == "fork: exited 8"
+        stub.ping()

@@ -1,6 +1,7 @@
 /* Children of every kind run hot(), where a test has a breakpoint, and must end with their own status.
  * Letters: f fork, v vfork, V vfork while a sibling thread runs hot() 20 times, s fork by a bare syscall
- * instruction, w vfork by one, t fork of a child that starts a thread, h calls hot() here, q exits 0. */
+ * instruction, w vfork by one, t fork of a child that starts a thread, T fork just after a sibling was told to run
+ * hot(), h calls hot() here, q exits 0. */
 #include "tracee.h"
 
 volatile long hits;
@@ -113,6 +114,15 @@ int main(void)
                 _exit(13);
             }
             report("fork", child);
+            break;
+        case 'T':
+            atomic_store(&sibling_go, 0);
+            thread = start(sibling, NULL);
+            atomic_store(&sibling_go, 1);
+            if ((child = fork()) == 0)
+                _exit(8);
+            report("fork", child);
+            pthread_join(thread, NULL);
             break;
         case 'h':
             hot();

@@ -82,6 +82,10 @@ class Resumption(NamedTuple):
     actions: Mapping[Pid, Sequence[ThreadAction]] = {}
     others: Mapping[Pid, Vote] = {}
 
+    def moves(self, pid: Pid) -> bool:
+        """Tell whether a thread of a process was let run."""
+        return self.others.get(pid, Vote.STOP) is not Vote.STOP or bool(self.actions.get(pid))
+
 
 #: What may be told of several threads in one stop.
 _TOLD_TOGETHER = (SiteHit, WatchHit, StepDone, SignalStop)
@@ -110,9 +114,10 @@ class Reports:
         self._accounts: dict[Tid, Account] = {}
         #: Threads whose reported signal the client has not decided yet.
         self.signalled: set[Tid] = set()
-        #: The process whose ``vAttach`` or ``vRun`` is awaited.
+        #: The process whose ``vAttach`` is awaited.
         self.attaching = Pid(0)
-        self.starting = Pid(0)
+        #: The process that this client started or attached to last.
+        self.newest = Pid(0)
         #: Why the last start failed; None: it did not.
         self.launch_failure: str | None = None
         #: The awaited start is ``R``'s, which has no reply.
@@ -230,7 +235,7 @@ class Reports:
             self.interrupted = False
         if self.interrupted and not isinstance(event, ProcessExited):
             try:
-                tid = self._session.thread()
+                tid = self._interrupted_thread()
             except TargetError:
                 # Only a leader that ended first is left: the process's end is on its way and is the answer.
                 return
@@ -246,6 +251,17 @@ class Reports:
         self.chosen = None
         self.awaiting = Awaiting.NOTHING
         self._send_stop(event, sig)
+
+    def _interrupted_thread(self) -> Tid:
+        """Return the thread that a Ctrl-C is reported for: of a process that ran, of the newest one if it did."""
+        tid = self._session.thread()
+        ran = [pid for pid in self._session.pids() if self.resumed.moves(pid)]
+        if self.newest in ran:
+            ran = [self.newest]
+        if not ran or self._target.pid_of(tid) in ran:
+            return tid
+        threads = self._target.threads(ran[0])
+        return threads[0].tid if threads else tid
 
     def _send_stop(self, event: TraceEvent, sig: int | None = None) -> None:
         if isinstance(event, ProcessExited | ThreadExited):

@@ -7,7 +7,16 @@ import signal
 import pytest
 
 from gdbstub.target.engine import Vote
-from gdbstub.target.events import Interrupted, Launched, LaunchFailed, ProcessExited, SignalStop, SiteHit
+from gdbstub.target.events import (
+    Forked,
+    ForkKind,
+    Interrupted,
+    Launched,
+    LaunchFailed,
+    ProcessExited,
+    SignalStop,
+    SiteHit,
+)
 from gdbstub.vocab.errors import TargetError
 from gdbstub.vocab.ids import NO_SIGNAL, Addr, EngineId, Pid, Signo, Tid
 from tests.support.playbook import ME, OTHER, PID, T1, T2, Playbook, process
@@ -200,6 +209,23 @@ def test_a_detach_from_a_running_process() -> None:
     play = Playbook(process()).running()
     play.gets(b"D;64").sends(b"OK").asks(("detach", PID))
     # Nothing is waited for any more.
+    play.gets(b"?").sends(b"W00")
+
+
+def test_a_child_that_the_client_was_not_told_of_goes_with_its_parent() -> None:
+    play = Playbook(process(threads=2), process(NEW)).running()
+    play.event(SiteHit(PID, T1, Addr(0x401000), hardware=False)).forget()
+    play.event(Forked(PID, T2, NEW, ForkKind.FORK)).stands().forget()
+    assert play.session.pids() == [PID]
+    play.gets(b"D;64").sends(b"OK").asks(("detach", NEW), ("detach", PID))
+    assert play.session.pids() == []
+
+
+@pytest.mark.parametrize("payload", [b"D;64", b"D", b"vKill;64"])
+def test_a_process_that_died_while_it_was_believed_to_stand_can_be_left(payload: bytes) -> None:
+    play = Playbook(process()).stopped()
+    play.event(ProcessExited(PID, T1, 0, Signo(9))).sends()
+    play.gets(payload).sends(b"OK").asks_nothing()
     play.gets(b"?").sends(b"W00")
 
 

@@ -287,6 +287,20 @@ def test_an_end_wins_over_an_interrupt() -> None:
     play.event(ProcessExited(PID, T1, 0, None)).sends(b"W00;process:64")
 
 
+def test_an_interrupt_of_several_processes_is_told_of_the_newest() -> None:
+    play = Playbook(process(), process(Pid(0x200), attached=True)).stopped()
+    play.session.reports.newest = Pid(0x200)
+    play.gets(b"Hgp64.64").gets(b"vCont;c").forget()
+    play.gets_bytes(b"\x03").stands().sends_like(rb"T02.*thread:p200.200;.*")
+
+
+def test_an_interrupt_is_told_of_a_process_that_ran() -> None:
+    play = Playbook(process(), process(Pid(0x200), attached=True)).stopped()
+    play.session.reports.newest = Pid(0x200)
+    play.gets(b"Hgp200.200").gets(b"vCont;c:p64.-1").forget()
+    play.gets_bytes(b"\x03").stands().sends_like(rb"T02.*thread:p64.64;.*")
+
+
 def test_two_interrupts_give_one_stop() -> None:
     play = Playbook(process(threads=2)).running()
     play.gets_bytes(b"\x03\x03").stands().sends_like(rb"T02.*")

@@ -31,7 +31,7 @@ from gdbstub.rsp.commands.lifecycle import (
 )
 from gdbstub.rsp.replies import EMPTY, LATER, OK, Reply, plain_text
 from gdbstub.target.engine import Vote
-from gdbstub.target.events import Interrupted
+from gdbstub.target.events import Forked, Interrupted
 from gdbstub.vocab.errors import PacketError, TargetError
 from gdbstub.vocab.ids import NO_SIGNAL, Pid, Tid
 
@@ -77,7 +77,7 @@ def _all_stops(session: Session) -> Reply:
 @handles(Detach)
 def detach(session: Session, cmd: Detach) -> Reply:
     """Leave one process, or all of them."""
-    pids = [cmd.pid] if cmd.pid is not None else session.pids()
+    pids = [cmd.pid] if cmd.pid is not None else [*session.pids(), *(each.pid for each in session.reports.exits)]
     if not pids:
         raise TargetError(errno.ESRCH, "no process")
     for pid in pids:
@@ -87,8 +87,16 @@ def detach(session: Session, cmd: Detach) -> Reply:
 
 def leave(session: Session, pid: Pid) -> None:
     """Leave one process; the last client to leave ends its tracing."""
+    if _forget_exit(session, pid):
+        # It died while the client believed it stopped: to leave it is all that was wanted.
+        session.host.detached(pid, launched=False, extended=session.extended)
+        return
     if pid not in session.pids():
         raise TargetError(errno.ESRCH, f"process {pid} is not yours")
+    for event in (session.reports.chosen, *session.reports.pending.values()):
+        if isinstance(event, Forked) and event.pid == pid:
+            # The client was not told of the child: nobody would ever resume it.
+            _give_up(session, event.child)
     for tid in list(session.reports.signalled):
         if session.target.has_thread(tid) and session.target.pid_of(tid) == pid:
             if not session.reports.may_deliver(tid):
@@ -98,6 +106,21 @@ def leave(session: Session, pid: Pid) -> None:
         del session.reports.pending[tid]
     session.catches_by_pid.pop(pid, None)
     session.reports.stop_waiting_for(pid)
+    _give_up(session, pid)
+    if session.general and not session.target.has_thread(session.general):
+        session.general = Tid(0)
+
+
+def _forget_exit(session: Session, pid: Pid) -> bool:
+    """Drop the end of a process that the client believes alive; tell whether there was one."""
+    for event in session.reports.exits:
+        if event.pid == pid:
+            session.reports.exits.remove(event)
+            return True
+    return False
+
+
+def _give_up(session: Session, pid: Pid) -> None:
     if session.role.observes or session.others_on(pid):
         session.target.detach(pid, session.engine_id)
     else:
@@ -105,8 +128,6 @@ def leave(session: Session, pid: Pid) -> None:
         launched = not session.target.is_attached(pid)
         session.target.detach(pid, session.engine_id)
         session.host.detached(pid, launched=launched, extended=session.extended)
-    if session.general and not session.target.has_thread(session.general):
-        session.general = Tid(0)
 
 
 @handles(KillAll)
@@ -124,6 +145,8 @@ def kill_all(session: Session, cmd: KillAll) -> Reply:
 @handles(Kill)
 def kill(session: Session, cmd: Kill) -> Reply:
     """Kill one process and answer when it is dead."""
+    if _forget_exit(session, cmd.pid):
+        return OK
     if cmd.pid not in session.pids():
         raise TargetError(errno.ESRCH, f"process {cmd.pid} is not yours")
     session.reports.killing.add(cmd.pid)
@@ -200,7 +223,7 @@ def start(session: Session, argv: list[str], awaiting: Awaiting = Awaiting.LAUNC
         raise
     if terminal is not None:
         session.host.give_terminal(session.engine_id, pid, terminal)
-    session.reports.starting = pid
+    session.reports.newest = pid
     return LATER
 
 
@@ -219,7 +242,7 @@ def take(session: Session, pid: Pid) -> Reply:
     else:
         session.target.seize(session.engine_id, pid)
         session.host.attached(pid)
-    session.reports.attaching = pid
+    session.reports.attaching = session.reports.newest = pid
     session.reports.interrupted = False
     session.general = Tid(0)
     if session.nonstop:
