@@ -283,8 +283,16 @@ def maps(tid: int, *, root: str = PROC) -> list[Mapping]:
 _CLASS_BITS: dict[bytes, Literal[32, 64]] = {b"\x01": 32, b"\x02": 64}
 
 
-def elf_class(tid: int, *, root: str = PROC) -> Literal[32, 64]:
-    """Tell whether a live thread's program is 32 or 64 bits wide; 64 where nothing can be read."""
+def elf_class(pid: int, *, root: str = PROC) -> Literal[32, 64]:
+    """Tell whether a process's program is 32 or 64 bits wide; 64 where nothing can be read."""
+    known = _class_of(pid, root)
+    if known is None:
+        alive = live_thread(pid, root=root)
+        known = None if alive is None else _class_of(alive, root)
+    return known or 64
+
+
+def _class_of(tid: int, root: str) -> Literal[32, 64] | None:
     try:
         fd = os.open(f"{root}/{tid}/exe", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -298,7 +306,8 @@ def elf_class(tid: int, *, root: str = PROC) -> Literal[32, 64]:
             os.close(fd)
     if head.startswith(b"\x7fELF") and head[4:] in _CLASS_BITS:
         return _CLASS_BITS[head[4:]]
-    return _auxv_class(auxv(tid, root=root))
+    vector = auxv(tid, root=root)
+    return _auxv_class(vector) if vector else None
 
 
 def _auxv_class(vector: bytes) -> Literal[32, 64]:

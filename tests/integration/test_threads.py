@@ -166,6 +166,20 @@ def test_g39_attaching_to_a_process_whose_leader_has_ended(build: TraceeBuilder)
         assert tracee.process.wait(5) == 5
 
 
+def test_g39_g50_a_32bit_process_whose_leader_has_ended_is_known_for_one(build: TraceeBuilder) -> None:
+    with running(build("leader_exit", "-m32")) as tracee:
+        tracee.tell("l")
+        tracee.line()
+        proc.wait_until(lambda: proc.state(tracee.pid) == "Z", "the leader is a zombie")
+        with attach(tracee.pid) as stub, stub.connect() as client:
+            client.current_stop()
+            assert client.register("eip")
+            client.resume()
+            tracee.tell("q")
+            expect_exit(client, 5)
+        assert tracee.process.wait(5) == 5
+
+
 def test_g39_the_leader_ends_while_the_process_is_traced(build: TraceeBuilder) -> None:
     program = build("leader_exit")
     with attached(program) as (tracee, _stub, client):

@@ -142,7 +142,7 @@ class Conversation:
             TargetError: Always EPERM, with the reason.
         """
         if name in self.denied:
-            raise TargetError(errno.EPERM, f"QAllow forbids {name.decode()}")
+            raise TargetError(errno.EPERM, f"QAllow forbids {name.decode()} to this connection")
 
     def _interrupt(self) -> None:
         """Act on the interrupt byte."""

@@ -357,8 +357,13 @@ class GdbSession:
         return str(self.ask("packet", text=text))
 
     def sent(self, prefix: str) -> int:
-        """Return how many packets with a prefix gdb has sent; the session must log packets."""
-        return self.packets.read_text(errors="replace").count(f"w ${prefix}")
+        """Return how many packets with a prefix gdb has sent; the session must log packets.
+
+        gdb keeps the end of its log to itself until the connection is closed.
+        """
+        log = self.packets.read_text(errors="replace")
+        # An acknowledgement that went before it is on the same line.
+        return sum(log.count(f"w {ack}${prefix}") for ack in ("", "+"))
 
     def fileno(self) -> int:
         """Return the descriptor that is readable once a begun verb is answered."""

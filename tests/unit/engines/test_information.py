@@ -83,14 +83,14 @@ def test_there_are_no_recorded_branches() -> None:
 def test_permissions() -> None:
     play = play_with(bytes(8))
     play.gets(b"QAllow:WriteMem:0;InsertBreak:0;Unheard:0").sends(b"OK")
-    play.gets(b"M400000,1:ff").sends(b"E.QAllow forbids M")
-    play.gets(b"Z0,400000,1").sends(b"E.QAllow forbids Z")
+    play.gets(b"M400000,1:ff").sends(b"E.QAllow forbids M to this connection")
+    play.gets(b"Z0,400000,1").sends(b"E.QAllow forbids Z to this connection")
     play.gets(b"z0,400000,1").sends(b"OK")
     play.gets(b"QAllow:WriteMem:1").sends(b"OK")
     play.gets(b"M400000,1:ff").sends(b"OK")
     play.gets(b"QAllow:WriteMem").sends_like(rb"E\..*")
     play.gets(b"QAllow:Stop:0").sends(b"OK")
-    play.gets(b"vCtrlC").sends(b"E.QAllow forbids vCtrlC")
+    play.gets(b"vCtrlC").sends(b"E.QAllow forbids vCtrlC to this connection")
     play.running().gets_bytes(b"\x03").sends().asks()
 
 

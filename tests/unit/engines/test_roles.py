@@ -13,7 +13,7 @@ from gdbstub.vocab.ids import Addr, Pid, Signo, Tid
 from tests.support.playbook import ME, PID, T1, Playbook, process
 
 NEVER = (
-    b"G M P X Z z k s C S R vRun vAttach vKill QCatchSyscalls QAllow qXfer:siginfo:write vFile:pwrite vFile:unlink"
+    b"G M P X Z z k s C S R vRun vAttach vKill QCatchSyscalls qXfer:siginfo:write vFile:pwrite vFile:unlink"
 )
 
 
