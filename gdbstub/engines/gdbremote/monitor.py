@@ -93,18 +93,47 @@ def _clients(session: Session, words: list[str]) -> Iterator[str]:
     yield from session.host.clients()
 
 
-def _switch(session: Session, kind: str, words: list[str]) -> Iterator[str]:
-    if words not in (["0"], ["1"]):
-        yield f"0 or 1 expected: set {kind} 1"
+#: The server's kinds of debug output, by the component that ``set debug`` names.
+_COMPONENTS = {
+    "all": ("debug", "remote-debug", "event-loop-debug"),
+    "threads": ("debug",),
+    "event-loop": ("event-loop-debug",),
+    "remote": ("remote-debug",),
+}
+_SWITCH = {"0": False, "off": False, "1": True, "on": True}
+
+
+def _switch(session: Session, kinds: tuple[str, ...], title: str, words: list[str], example: str) -> Iterator[str]:
+    on = _SWITCH.get(words[0]) if len(words) == 1 else None
+    if on is None:
+        yield f"0 or 1 expected: {example} 1"
         return
-    on = words == ["1"]
-    session.host.set_debug(kind, on)
-    yield f"{'Debug' if kind == 'debug' else 'Protocol debug'} output {'enabled' if on else 'disabled'}."
+    for kind in kinds:
+        session.host.set_debug(kind, on)
+    yield f"{title} {'enabled' if on else 'disabled'}."
 
 
-@monitor("set debug 0|1", "Switch the tracer's debug output.")
+@monitor(
+    "set debug [all|threads|event-loop|remote] 0|1", "Switch debug output: the tracer's, or that of a component."
+)
 def _set_debug(session: Session, words: list[str]) -> Iterator[str]:
-    yield from _switch(session, "debug", words)
+    if words and words[0] in _COMPONENTS:
+        name = words[0]
+        title = f"Debug output for '{name}'"
+        yield from _switch(session, _COMPONENTS[name], title, words[1:], f"set debug {name}")
+    else:
+        yield from _switch(session, ("debug",), "Debug output", words, "set debug")
+
+
+@monitor("set event-loop-debug 0|1", "Switch the event loop's debug output.")
+def _set_event_loop_debug(session: Session, words: list[str]) -> Iterator[str]:
+    title = "Event loop debug output"
+    yield from _switch(session, ("event-loop-debug",), title, words, "set event-loop-debug")
+
+
+@monitor("set debug-hw-points 0|1", "Switch what is told about debug registers: a part of the tracer's debug output.")
+def _set_debug_hw_points(session: Session, words: list[str]) -> Iterator[str]:
+    yield from _switch(session, ("debug",), "H/W point debugging output", words, "set debug-hw-points")
 
 
 @monitor("set debug-format all|none|timestamp", "Choose what precedes each line of debug output.")
@@ -127,4 +156,4 @@ def _set_search_path(session: Session, words: list[str]) -> Iterator[str]:
 
 @monitor("set remote-debug 0|1", "Switch the log of packets.")
 def _set_remote_debug(session: Session, words: list[str]) -> Iterator[str]:
-    yield from _switch(session, "remote-debug", words)
+    yield from _switch(session, ("remote-debug",), "Protocol debug output", words, "set remote-debug")

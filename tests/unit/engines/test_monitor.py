@@ -19,7 +19,7 @@ def said(play: Playbook, line: str) -> tuple[str, bytes]:
 def test_help_lists_every_command() -> None:
     text, reply = said(Playbook(process()), "help")
     assert reply == b"OK"
-    for name in ("help", "exit", "threads", "sites", "clients", "set debug 0|1", "set remote-debug 0|1"):
+    for name in ("help", "exit", "threads", "sites", "clients", "set event-loop-debug 0|1", "set remote-debug 0|1"):
         assert f"  {name}\n" in text
 
 
@@ -69,6 +69,19 @@ def test_debug_output_is_switched() -> None:
     for line in ("set debug", "set debug 2", "set debug 1 1"):
         assert "0 or 1 expected" in said(play, line)[0]
     assert play.host.debug["debug"] is False
+
+
+def test_debug_output_of_a_component_is_switched() -> None:
+    play = Playbook(process())
+    assert said(play, "set debug threads on") == ("Debug output for 'threads' enabled.\n", b"OK")
+    assert play.host.debug == {"debug": True}
+    said(play, "set debug all 1")
+    assert play.host.debug == {"debug": True, "remote-debug": True, "event-loop-debug": True}
+    said(play, "set debug all off")
+    assert not any(play.host.debug.values())
+    assert "set debug remote 1" in said(play, "set debug remote maybe")[0]
+    assert said(play, "set event-loop-debug 1") == ("Event loop debug output enabled.\n", b"OK")
+    assert said(play, "set debug-hw-points 1") == ("H/W point debugging output enabled.\n", b"OK")
 
 
 def test_time_stamps_are_switched() -> None:
