@@ -153,8 +153,17 @@ def load_bias(program: Sequence[Segment], headers: int, pointer_size: int) -> in
     return 0
 
 
-def text_start(read: Read, auxv: bytes, pointer_size: int) -> int | None:
-    """Return where the first segment of the program that the kernel started lies; None where nothing says so.
+class Place(NamedTuple):
+    """Where a program was loaded."""
+
+    #: Of its first segment.
+    start: int
+    #: How far all of it is from its own addresses.
+    bias: int
+
+
+def program_place(read: Read, auxv: bytes, pointer_size: int) -> Place | None:
+    """Return where the program that the kernel started lies; None where nothing says so.
 
     Args:
         read: Reads the inferior's memory: (address, length); may return less, may raise ``TargetError``.
@@ -166,4 +175,7 @@ def text_start(read: Read, auxv: bytes, pointer_size: int) -> int | None:
     headers = vector.get(AT_PHDR, 0)
     program = segments(memory, headers, vector.get(AT_PHENT, 0), vector.get(AT_PHNUM, 0))
     first = next((each for each in program if each.kind == PT_LOAD), None)
-    return None if first is None else (first.vaddr + load_bias(program, headers, pointer_size)) & memory.mask
+    if first is None:
+        return None
+    bias = load_bias(program, headers, pointer_size)
+    return Place((first.vaddr + bias) & memory.mask, bias & memory.mask)

@@ -348,8 +348,8 @@ class Target(Protocol):
     def exec_file(self, pid: Pid) -> bytes:
         """Return the path of the running program, as seen inside its own root."""
 
-    def text_start(self, pid: Pid) -> Addr:
-        """Return where the first segment of the running program lies.
+    def program_place(self, pid: Pid) -> tuple[Addr, int]:
+        """Return where the program's first segment lies, and how far all is from its own addresses.
 
         Raises:
             TargetError: ENOENT where the program does not say.

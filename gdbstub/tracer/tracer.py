@@ -26,7 +26,7 @@ from gdbstub.linux.constants import (
     PTRACE_O_TRACEVFORK,
     PTRACE_O_TRACEVFORKDONE,
 )
-from gdbstub.linux.image import text_start
+from gdbstub.linux.image import program_place
 from gdbstub.linux.libraries import svr4_xml
 from gdbstub.linux.search import search
 from gdbstub.linux.spawn import spawn
@@ -567,17 +567,17 @@ class Tracer:
         inferior = self._world.inferior(pid)
         return procfs.exec_path(Pid(inferior.live_tid()))
 
-    def text_start(self, pid: Pid) -> Addr:
-        """Return where the first segment of the running program lies."""
+    def program_place(self, pid: Pid) -> tuple[Addr, int]:
+        """Return where the program's first segment lies, and how far all is from its own addresses."""
         inferior = self._world.inferior(pid)
 
         def read(address: int, length: int) -> bytes:
             return self.read_memory(pid, Addr(address), length)
 
-        start = text_start(read, self.auxv(pid), inferior.spec.pointer_size)
-        if start is None:
+        place = program_place(read, self.auxv(pid), inferior.spec.pointer_size)
+        if place is None:
             raise TargetError(errno.ENOENT, "the program's headers cannot be read")
-        return Addr(start)
+        return Addr(place.start), place.bias
 
     def libraries(self, pid: Pid, *, start: int | None, prev: int | None, lmid: int | None) -> bytes:
         """Return the list of shared libraries as gdb's XML document."""

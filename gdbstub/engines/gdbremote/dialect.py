@@ -50,6 +50,9 @@ class Dialect(NamedTuple):
     bare_binary: bool
     #: The list of libraries is an error, not empty, until the dynamic linker has made it.
     early_libraries_fail: bool
+    #: ``qOffsets`` is answered with the address of the first segment; otherwise with the distance of the sections.
+    #: QUIRK(lldb, 19): it adds either to its own addresses.  QUIRK(gdb, all): of the sections, it moves three.
+    places_segments: bool
     #: What ``qSupported`` offers.
     offers: tuple[Offer, ...]
     #: Once nobody acknowledges any more, sums are not looked at.
@@ -97,6 +100,7 @@ GDB = Dialect(
     own_errors=False,
     bare_binary=False,
     early_libraries_fail=False,
+    places_segments=True,
     offers=TO_GDB,
     trusts_link=False,
     shell=True,
@@ -116,6 +120,7 @@ LLDB = Dialect(
     own_errors=True,
     bare_binary=True,
     early_libraries_fail=True,
+    places_segments=False,
     offers=TO_LLDB,
     # QUIRK(lldb, all): a link that needs no acknowledgements needs no sums; its own suite sends ``#00`` then.
     # Test: unit/engines/test_dialect.py.

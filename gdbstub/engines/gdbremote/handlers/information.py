@@ -84,8 +84,11 @@ def program_and_arguments(session: Session, cmd: ProgramAndArguments) -> Reply:
 
 @handles(Offsets)
 def offsets(session: Session, cmd: Offsets) -> Reply:
-    """Answer where the first segment lies: the others are as far from their own addresses."""
-    return b"TextSeg=%x" % session.target.text_start(session.process())
+    """Answer where the first segment lies or, to a client that knows no segments, how far the sections have moved."""
+    start, bias = session.target.program_place(session.process())
+    if session.dialect.places_segments:
+        return b"TextSeg=%x" % start
+    return b"Text=%x;Data=%x;Bss=%x" % (bias, bias, bias)
 
 
 @handles(OfferSymbols)
