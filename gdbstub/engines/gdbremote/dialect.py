@@ -51,7 +51,8 @@ class Dialect(NamedTuple):
     #: The list of libraries is an error, not empty, until the dynamic linker has made it.
     early_libraries_fail: bool
     #: ``qOffsets`` is answered with the address of the first segment; otherwise with the distance of the sections.
-    #: QUIRK(lldb, 19): it adds either to its own addresses.  QUIRK(gdb, all): of the sections, it moves three.
+    #: QUIRK(lldb, 19 to 23): it adds either to its own addresses.  QUIRK(gdb, all): of the sections, it moves three.
+    #: Tests: e2e/test_lldb_place.py, e2e/test_information.py.
     places_segments: bool
     #: What ``qSupported`` offers.
     offers: tuple[Offer, ...]
