@@ -16,7 +16,7 @@ import errno
 import os
 from collections.abc import Callable
 
-from gdbstub.linux import ptrace_calls
+from gdbstub.linux import procfs, ptrace_calls
 from gdbstub.vocab.errors import TargetError
 from gdbstub.vocab.ids import Addr, Tid
 
@@ -24,6 +24,12 @@ from gdbstub.vocab.ids import Addr, Tid
 _OFFSET_LIMIT = 1 << 63
 
 _WORD = 8
+
+_PAGE_SHIFT = 12
+#: In an entry of pagemap: the page is there; it is a file's, or shared (Documentation/admin-guide/mm/pagemap.rst).
+_PRESENT, _OF_FILE = 1 << 63, 1 << 61
+#: What is called a file in maps and is none that anybody else finds, or that outlives the process.
+_NO_FILES = (b"/memfd:", b"/dev/zero", b"/SYSV")
 
 
 class ProcessMemory:
@@ -33,6 +39,7 @@ class ProcessMemory:
         self._live_tid = live_tid
         self._stopped_tid = stopped_tid
         self._fd = -1
+        self._pagemap = -1
 
     def reopen(self) -> None:
         """Forget the address space: the process has called exec, or the thread has died."""
@@ -40,9 +47,31 @@ class ProcessMemory:
 
     def close(self) -> None:
         """Close the descriptor."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        for fd in (self._fd, self._pagemap):
+            if fd >= 0:
+                os.close(fd)
+        self._fd = self._pagemap = -1
+
+    def is_written_to_file(self, address: Addr) -> bool:
+        """Tell whether what is written at ``address`` is written into a file, and into whoever has mapped that."""
+        if self._is_private_page(address):
+            return False
+        for mapping in procfs.maps(self._live_tid()):
+            if mapping.start <= address < mapping.end:
+                path = mapping.path
+                named = path.startswith(b"/") and not path.startswith(_NO_FILES) and not path.endswith(b" (deleted)")
+                return mapping.permissions.endswith("s") and named
+        return False
+
+    def _is_private_page(self, address: Addr) -> bool:
+        """Tell whether a page is a copy of the process's own already; to look is cheap, unlike ``maps``."""
+        try:
+            if self._pagemap < 0:
+                self._pagemap = os.open(f"/proc/{self._live_tid()}/pagemap", os.O_RDONLY | os.O_CLOEXEC)
+            entry = int.from_bytes(os.pread(self._pagemap, _WORD, (address >> _PAGE_SHIFT) * _WORD), "little")
+        except (OSError, OverflowError):
+            return False
+        return entry & (_PRESENT | _OF_FILE) == _PRESENT
 
     def _open(self) -> int:
         try:

@@ -164,6 +164,7 @@ class Settler:
         if vote is Vote.STEP:
             if tracee.mask_before is None:
                 tracee.mask_before = ptrace_calls.read_signal_mask(tid)
+            tracee.stepped_from = tracee.registers.general()
             ptrace_calls.step(tid, sig)
             tracee.stepping = True
         elif tracee.stop is StopKind.GROUP:
@@ -218,6 +219,7 @@ class Settler:
             else:
                 if tracee.mask_before is None:
                     tracee.mask_before = ptrace_calls.read_signal_mask(tracee.tid)
+                tracee.stepped_from = tracee.registers.general()
                 ptrace_calls.step(tracee.tid)
                 tracee.stepping = True
         except TraceeGone:

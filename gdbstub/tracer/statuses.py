@@ -32,7 +32,7 @@ from gdbstub.target.events import (
     WatchHit,
     WatchKind,
 )
-from gdbstub.tracer import sigmask
+from gdbstub.tracer import pushedflags, sigmask
 from gdbstub.tracer.births import Births
 from gdbstub.tracer.conditions import is_told
 from gdbstub.tracer.debugslots import SlotKind
@@ -41,7 +41,7 @@ from gdbstub.tracer.injections import Injection
 from gdbstub.tracer.leaving import Leaving
 from gdbstub.tracer.settler import Settler
 from gdbstub.tracer.tracee import Arrival, RunState, StopKind, Tracee
-from gdbstub.tracer.traps import SI_KERNEL, Trap, classify
+from gdbstub.tracer.traps import SI_KERNEL, TRAP_TRACE, Trap, classify
 from gdbstub.tracer.world import World
 from gdbstub.vocab.errors import TargetError, TraceeGone
 from gdbstub.vocab.ids import NO_SIGNAL, Addr, EngineId, Pid, Signo, Tid
@@ -273,6 +273,8 @@ class Statuses:
             return
         tracee.signal = tracee.parked = NO_SIGNAL
         tracee.mask_before = sigmask.restore(tracee.tid, tracee.mask_before, code, registers, inferior.memory)
+        if stepping and code == TRAP_TRACE:
+            pushedflags.mend(tracee)
         if meaning is Trap.SITE:
             registers.set_pc(before)
             self._site_hit(tracee, before)

@@ -94,6 +94,7 @@ class Tracee:
         "starting",
         "stat_fd",
         "state",
+        "stepped_from",
         "stepping",
         "stop",
         "tid",
@@ -121,6 +122,8 @@ class Tracee:
         self.job_stopped = False
         #: The last resume was PTRACE_SINGLESTEP.
         self.stepping = False
+        #: The general registers before the step that is under way.
+        self.stepped_from = b""
         #: Not to be resumed whatever the votes: a child's first stop is waited for.
         self.blocked = False
         #: The blocked signals before the step that is under way; None where nobody looked.

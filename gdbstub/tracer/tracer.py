@@ -483,6 +483,9 @@ class Tracer:
         if hardware:
             self._claim_slot(engine_id, inferior, address, 1, SlotKind.EXECUTE)
         else:
+            if inferior.sites.at(address) is None and inferior.memory.is_written_to_file(address):
+                text = "the page is shared with a file, which the breakpoint would change; use a hardware breakpoint"
+                raise TargetError(errno.EACCES, f"cannot insert a breakpoint at {address:#x}: {text}")
             inferior.sites.claim(address, engine_id)
         if rules is not None or inferior.rules:
             self._world.replace_rules(inferior, engine_id, address, hardware, rules)
