@@ -176,10 +176,12 @@ class Tracer:
         try:
             ptrace_calls.seize(Tid(child.pid), _OPTIONS | PTRACE_O_EXITKILL)
         except TargetError as refusal:
+            # While it is still there to be looked at.
+            text = diagnose.refusal(child.pid, refusal.errno)
             os.kill(child.pid, signal.SIGKILL)
             child.release()
             os.waitpid(child.pid, 0)
-            raise TargetError(refusal.errno, diagnose.refusal(child.pid, refusal.errno)) from None
+            raise TargetError(refusal.errno, text) from None
         inferior = Inferior(child.pid, attached=False, options=_OPTIONS | PTRACE_O_EXITKILL)
         inferior.startup = Startup(engine_id, child.execs_to_skip, child.failure, child.cause)
         self._world.inferiors[child.pid] = inferior

@@ -18,6 +18,7 @@ class GdbSignal(IntEnum):
     ABRT = 6
     KILL = 9
     SEGV = 11
+    SYS = 12
     ALRM = 14
     TERM = 15
     URG = 16

@@ -12,6 +12,7 @@ import contextlib
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,8 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+
+import pytest
 
 from tests.support.rsp_client import DEFAULT_FEATURES, RspClient
 from tests.support.tracees import DEADLINE, Conversation, Program, environment
@@ -28,6 +31,32 @@ def server_command() -> list[str]:
     """Return the words that start the server."""
     override = os.environ.get("GDBSTUB_SERVER")
     return shlex.split(override) if override else [sys.executable, "-m", "gdbstub"]
+
+
+def _import_path() -> str:
+    # Python's packages may lie where only root can look: hand the import path over.
+    return os.pathsep.join(entry for entry in sys.path if entry)
+
+
+def command_of(user: int) -> list[str]:
+    """Return the words with which another user starts the server; end the test where that cannot be."""
+    if os.getuid() != 0:
+        pytest.skip("[needs-root] the test starts a server as another user")
+    python = shutil.which("python3", path="/usr/bin:/bin") or sys.executable
+    with contextlib.suppress(OSError):
+        done = subprocess.run(
+            [python, "-c", "import gdbstub, trio, ptrace"],
+            user=user,
+            group=user,
+            extra_groups=[],
+            capture_output=True,
+            env={**environment(), "PYTHONPATH": _import_path()},
+            check=False,
+            timeout=20,
+        )
+        if done.returncode == 0:
+            return [python, "-m", "gdbstub"]
+    pytest.skip("[unreadable-installation] another user cannot run the server from here")
 
 
 class Stub(Conversation):
@@ -124,16 +153,28 @@ class Stub(Conversation):
 
 
 @contextmanager
-def server(*words: object, options: Sequence[str] = ()) -> Iterator[Stub]:
-    """Start the server with the words of its command line after the options."""
+def server(
+    *words: object, options: Sequence[str] = (), wrapper: Sequence[str] = (), user: int | None = None
+) -> Iterator[Stub]:
+    """Start the server.
+
+    Args:
+        words: Its command line after the options.
+        options: Its options.
+        wrapper: The words of a program that executes it.
+        user: Who runs it, in place of ourselves; ends the test where that user cannot.
+    """
     reading, writing = os.pipe()
     with subprocess.Popen(
-        [*server_command(), *options, *map(str, words)],
+        [*wrapper, *(server_command() if user is None else command_of(user)), *options, *map(str, words)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=writing,
-        env=environment(),
+        env=environment() if user is None else {**environment(), "PYTHONPATH": _import_path()},
         process_group=0,
+        user=user,
+        group=user,
+        extra_groups=None if user is None else [],
     ) as process:
         os.close(writing)
         stub = Stub(process, reading)
