@@ -479,7 +479,13 @@ class Server:
 
     def _engine_failed(self, engine_id: EngineId, failure: Exception) -> None:
         """Drop a client whose session has a bug; the process and the other clients go on."""
-        say(f"client {engine_id} is dropped after an internal error; please report this:")
+        if self._tracing is not None and engine_id == self._tracing.engine_id:
+            # What it has collected cannot be trusted; the next one begins with nothing.
+            self._tracing = None
+            who = "the trace"
+        else:
+            who = f"client {engine_id}"
+        say(f"{who} is dropped after an internal error; please report this:")
         traceback.print_exception(failure)
         for connection in self._connections:
             if connection.session.engine_id == engine_id:

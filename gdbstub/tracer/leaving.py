@@ -74,7 +74,9 @@ class Leaving:
         if not inferior.tracees:
             self._world.forget(inferior)
         for each in others:
-            self._world.engines[each].on_lost(inferior.pid)
+            engine = self._world.engines.get(each)
+            if engine is not None:
+                engine.on_lost(inferior.pid)
 
     def release(self, tracee: Tracee) -> None:
         """Detach one stopped thread, passing on what it was about to be sent."""

@@ -20,6 +20,9 @@ EngineId = NewType("EngineId", int)
 
 NO_SIGNAL = Signo(0)
 
+#: The engine behind tracepoints.  Clients count up from 1, and 0 is the server's own engine.
+TRACING = EngineId(-1)
+
 #: In a ThreadSpec: "all of them" (``-1`` on the wire) and "any of them" (``0``).
 ALL = -1
 ANY = 0

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gdbstub.engines.gdbremote.stops import console
 from gdbstub.rsp.replies import OK, Reply
 from gdbstub.vocab.errors import TargetError
+from gdbstub.vocab.ids import TRACING, EngineId
 
 if TYPE_CHECKING:
     from gdbstub.engines.gdbremote.session import Session
@@ -85,7 +86,11 @@ def _threads(session: Session, words: list[str]) -> Iterator[str]:
 def _sites(session: Session, words: list[str]) -> Iterator[str]:
     for pid in session.target.pids():
         for address, owners in session.target.sites(pid):
-            yield f"{pid}  {address:#x}  {', '.join(f'client {each}' for each in sorted(owners))}"
+            yield f"{pid}  {address:#x}  {', '.join(map(_engine_name, sorted(owners)))}"
+
+
+def _engine_name(engine_id: EngineId) -> str:
+    return "tracepoints" if engine_id == TRACING else f"client {engine_id}"
 
 
 @monitor("clients", "List who is connected.", reads=True)

@@ -8,14 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gdbstub.agent.arithmetic import MASK
-from gdbstub.agent.machine import BadMemory, Machine
+from gdbstub.agent.machine import AgentError, BadMemory, Machine
 from gdbstub.agent.program import Program
-from gdbstub.engines.tracing.buffer import BLOCK_LIMIT, HEAD, MEMORY, VARIABLE, BufferFull, Frame
+from gdbstub.engines.tracing.buffer import BLOCK_LIMIT, HEAD, MEMORY, VARIABLE, BufferFull, Frame, TraceBuffer
 from gdbstub.engines.tracing.definitions import Actions, Tracepoint
+from gdbstub.engines.tracing.outcome import Outcome, Reason
 from gdbstub.rsp.commands.tracepoints import CollectRegisters
 from gdbstub.target.ops import Target
-from gdbstub.vocab.errors import TargetError, TraceeGone
+from gdbstub.vocab.errors import StubError, TargetError, TraceeGone
 from gdbstub.vocab.ids import Addr, Tid
+
+
+def _error(tracepoint: Tracepoint, failure: StubError) -> Outcome:
+    return Outcome(Reason.ERROR, tracepoint.number, str(failure).encode("ascii", "replace"))
 
 
 class Collector:
@@ -24,11 +29,11 @@ class Collector:
     Args:
         target: Whose thread it is.
         tid: The thread.
-        room: What a frame may take, bytes.
+        buffer: Takes the frames.
         output: Takes what is printed; must not block.
     """
 
-    def __init__(self, target: Target, tid: Tid, room: int, output: Callable[[bytes], None]) -> None:
+    def __init__(self, target: Target, tid: Tid, buffer: TraceBuffer, output: Callable[[bytes], None]) -> None:
         view: Machine = target.view(tid, output)
         self.read_register = view.read_register
         self.read_memory = view.read_memory
@@ -38,19 +43,55 @@ class Collector:
         self._target = target
         self._tid = tid
         self._blocks: list[bytes] = []
-        self._full = room - HEAD.size
-        self._room = self._full
+        self._buffer = buffer
+        #: What a frame may take, bytes, and what is left of that.
+        self._full = self._room = buffer.size - HEAD.size
+        #: Addresses are as wide as the program's: the sum of a base and a negative offset goes beyond.
+        self._mask = MASK
         #: The last tracepoint has recorded a frame.
         self.took = False
 
-    def collect(self, tracepoint: Tracepoint, actions: Actions, pc: Addr) -> Frame:
-        """Do some actions and return the frame.
+    def at_hit(self, tracepoint: Tracepoint, pc: Addr) -> Outcome | None:
+        """Record the frame of a hit where the condition is true; return what ends the run.
 
         Raises:
-            AgentError: An expression could not be evaluated; one that only met memory that is not there is left.
-            BufferFull: It is larger than a frame may be.
             TraceeGone: The thread has died meanwhile.
         """
+        self.took = False
+        condition = tracepoint.condition
+        try:
+            if condition is not None and not condition.evaluate(self):
+                return None
+        except AgentError as failure:
+            return _error(tracepoint, failure)
+        ending = self._record(tracepoint, tracepoint.actions, pc)
+        tracepoint.hits += self.took
+        return ending
+
+    def after_step(self, tracepoint: Tracepoint, pc: Addr) -> Outcome | None:
+        """Record the frame of a step; return what ends the run.
+
+        Raises:
+            TraceeGone: The thread has died meanwhile.
+        """
+        return self._record(tracepoint, tracepoint.step_actions, pc)
+
+    def _record(self, tracepoint: Tracepoint, actions: Actions, pc: Addr) -> Outcome | None:
+        try:
+            frame = self._collect(tracepoint, actions, pc)
+            self._buffer.add(frame)
+        except BufferFull:
+            return Outcome(Reason.FULL)
+        except TraceeGone:
+            raise
+        except (AgentError, TargetError) as failure:
+            return _error(tracepoint, failure)
+        self.took = True
+        tracepoint.usage += len(frame.data)
+        return None
+
+    def _collect(self, tracepoint: Tracepoint, actions: Actions, pc: Addr) -> Frame:
+        self._mask = (1 << 8 * tracepoint.arch.pointer_size) - 1
         self._blocks.clear()
         self._room = self._full
         registers = False
@@ -67,7 +108,7 @@ class Collector:
                     continue
             else:
                 base = 0 if step.base is None else self.read_register(step.base)
-                self.collect_memory(base + step.offset & MASK, step.length)
+                self.collect_memory(base + step.offset, step.length)
         return Frame(tracepoint, pc, b"".join(self._blocks))
 
     def _add(self, block: bytes) -> None:
@@ -78,6 +119,7 @@ class Collector:
 
     def collect_memory(self, address: int, length: int) -> None:
         """Record a piece of memory, as much of it as can be read."""
+        address &= self._mask
         if length > self._room:
             raise BufferFull
         while length > 0:
@@ -91,7 +133,7 @@ class Collector:
             if not data:
                 return
             self._add(MEMORY.pack(b"M", address, len(data)) + data)
-            address = address + len(data) & MASK
+            address = address + len(data) & self._mask
             length -= len(data)
 
     def collect_variable(self, number: int) -> None:

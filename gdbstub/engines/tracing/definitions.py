@@ -7,9 +7,8 @@ Spec: GDB manual, "Tracepoint Packets".
 from __future__ import annotations
 
 import errno
+from typing import TYPE_CHECKING
 
-from gdbstub.agent.program import Program
-from gdbstub.agent.verifier import verify
 from gdbstub.arch.spec import ArchSpec
 from gdbstub.rsp.commands.tracepoints import (
     CollectMemory,
@@ -25,11 +24,18 @@ from gdbstub.vocab.errors import PacketError, TargetError
 from gdbstub.vocab.ids import Addr, Pid
 from gdbstub.vocab.variables import TRACE_TIMESTAMP
 
+if TYPE_CHECKING:
+    from gdbstub.agent.program import Program
+
 #: What there may be of one tracepoint's source text, bytes.
 _SOURCE_LIMIT = 1 << 20
 
-#: What is done at a hit or after a step: record the registers or a piece of memory, or evaluate a program.
-Step = CollectRegisters | CollectMemory | Program
+
+def _verify(code: bytes) -> Program:
+    # Imported on first use: gdb asks for the definitions in every session, and few have some.
+    from gdbstub.agent.verifier import verify
+
+    return verify(code)
 
 
 class Actions:
@@ -40,7 +46,8 @@ class Actions:
     def __init__(self) -> None:
         #: As the client wrote them, for an upload.
         self.texts: list[str] = []
-        self.steps: list[Step] = []
+        #: The same: record the registers or a piece of memory, or evaluate a program.
+        self.steps: list[CollectRegisters | CollectMemory | Program] = []
 
     def add(self, actions: tuple[TraceAction, ...]) -> None:
         """Take further actions.
@@ -48,7 +55,7 @@ class Actions:
         Raises:
             PacketError: An expression does not pass verification; none is taken.
         """
-        steps = [verify(each.code) if isinstance(each, Evaluate) else each for each in actions]
+        steps = [_verify(each.code) if isinstance(each, Evaluate) else each for each in actions]
         self.steps += steps
         self.texts += [each.text for each in actions]
 
@@ -90,7 +97,7 @@ class Tracepoint:
         self.enabled = head.enabled
         self.step_count = head.steps
         self.passes = head.passes
-        self.condition = None if head.condition is None else verify(head.condition)
+        self.condition = None if head.condition is None else _verify(head.condition)
         self.actions = Actions()
         self.step_actions = Actions()
         #: Pieces of source text by kind, in the order in which they came.

@@ -15,11 +15,10 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from gdbstub.agent.machine import AgentError
-from gdbstub.engines.tracing.buffer import DEFAULT_SIZE, BufferFull, Frame, TraceBuffer
-from gdbstub.engines.tracing.collector import Collector
-from gdbstub.engines.tracing.definitions import Actions, Definitions, Tracepoint
+from gdbstub.engines.tracing.buffer import DEFAULT_SIZE, Frame, TraceBuffer
+from gdbstub.engines.tracing.definitions import Definitions, Tracepoint
 from gdbstub.engines.tracing.outcome import Outcome, Reason
 from gdbstub.rsp.commands.tracepoints import DefineTracepoint, DefineVariable, TracepointHead
 from gdbstub.rsp.commands.tracing import Search, SelectFrame
@@ -27,10 +26,10 @@ from gdbstub.target.engine import Vote
 from gdbstub.target.events import Execed, ProcessExited, SiteHit, StepDone, ThreadExited, TraceEvent
 from gdbstub.target.ops import Target, ThreadAction
 from gdbstub.vocab.errors import StubError, TargetError, TraceeGone
-from gdbstub.vocab.ids import Addr, EngineId, Pid, Signo, Tid
+from gdbstub.vocab.ids import TRACING, Addr, EngineId, Pid, Signo, Tid
 
-#: The clients' numbers go up from 1, and 0 is the server's own.
-TRACING = EngineId(-1)
+if TYPE_CHECKING:
+    from gdbstub.engines.tracing.collector import Collector
 
 
 class _Stepping:
@@ -269,6 +268,12 @@ class Tracing:
                 pass
         return Vote.CONTINUE
 
+    def _collector(self, tid: Tid) -> Collector:
+        # Imported on first use: gdb asks for the state of tracing in every session, and few collect.
+        from gdbstub.engines.tracing.collector import Collector
+
+        return Collector(self._target, tid, self.buffer, self._output)
+
     def _hit(self, event: SiteHit) -> None:
         if not self.running:
             return
@@ -276,11 +281,11 @@ class Tracing:
         ending: Outcome | None = None
         stepping: list[_Stepping] = []
         try:
-            collector = Collector(self._target, tid, self.buffer.size, self._output)
+            collector = self._collector(tid)
             for tracepoint in self.definitions.at(event.pid, event.address):
                 if not tracepoint.enabled or not tracepoint.complete:
                     continue
-                failure = self._collect(collector, tracepoint, tracepoint.actions, event.address, is_hit=True)
+                failure = collector.at_hit(tracepoint, event.address)
                 if failure is not None:
                     ending = failure
                     break
@@ -307,11 +312,10 @@ class Tracing:
         ending: Outcome | None = None
         try:
             pc = self._target.pc(tid)
-            collector = Collector(self._target, tid, self.buffer.size, self._output)
+            collector = self._collector(tid)
             for each in under_way:
                 each.left -= 1
-                tracepoint = each.tracepoint
-                ending = self._collect(collector, tracepoint, tracepoint.step_actions, pc, is_hit=False)
+                ending = collector.after_step(each.tracepoint, pc)
                 if ending is not None:
                     break
         except TraceeGone:
@@ -324,25 +328,6 @@ class Tracing:
             self._end(ending)
         if not self.running and (ending is not None or not self._steps):
             self._drop_steps()
-
-    def _collect(
-        self, collector: Collector, tracepoint: Tracepoint, actions: Actions, pc: Addr, *, is_hit: bool
-    ) -> Outcome | None:
-        """Record one frame where the condition says so; return what ends the run."""
-        collector.took = False
-        try:
-            if is_hit and tracepoint.condition is not None and not tracepoint.condition.evaluate(collector):
-                return None
-            frame = collector.collect(tracepoint, actions, pc)
-            self.buffer.add(frame)
-        except BufferFull:
-            return Outcome(Reason.FULL)
-        except AgentError as failure:
-            return Outcome(Reason.ERROR, tracepoint.number, str(failure).encode("ascii", "replace"))
-        collector.took = True
-        tracepoint.usage += len(frame.data)
-        tracepoint.hits += is_hit
-        return None
 
     def _forget_program(self, event: Execed) -> None:
         """Forget the tracepoints of a program that exec has replaced; its client says where the new ones are."""

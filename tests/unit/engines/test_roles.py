@@ -12,9 +12,7 @@ from gdbstub.target.events import ProcessExited, SiteHit
 from gdbstub.vocab.ids import Addr, Pid, Signo, Tid
 from tests.support.playbook import ME, PID, T1, Playbook, process
 
-NEVER = (
-    b"G M P X Z z k s C S R vRun vAttach vKill QCatchSyscalls qXfer:siginfo:write vFile:pwrite vFile:unlink"
-)
+NEVER = b"G M P X Z z k s C S R vRun vAttach vKill QCatchSyscalls qXfer:siginfo:write vFile:pwrite vFile:unlink"
 
 
 def observer(*, stopped: bool = False) -> Playbook:
