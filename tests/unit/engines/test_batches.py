@@ -88,6 +88,13 @@ def test_one_that_fails_stops_none_of_the_others() -> None:
     assert all(len(each) == 3 and each.startswith("E") for each in found if each != "OK")
 
 
+def test_a_client_that_may_not_insert_may_not_insert_several() -> None:
+    play = play_with(b"abcd")
+    play.gets(b"QAllow:InsertBreak:0").sends(b"OK")
+    play.gets(batch("Z0,400000,1", "z0,400000,1"))
+    assert results(play) == ["E01", "OK"]
+
+
 @pytest.mark.parametrize("text", [b"", b"{", b"{}", b"[]", b'"x"', b'{"breakpoint_requests":1}', b"[" * 5000])
 def test_batches_that_are_none(text: bytes) -> None:
     play_with(b"abcd").gets(b"jMultiBreakpoint:" + escape(text)).sends_like(rb"E\..*")

@@ -54,6 +54,8 @@ def _result(session: Session, request: InsertPoint | RemovePoint | StubError) ->
     try:
         match request:
             case InsertPoint():
+                if b"Z" in session.denied:
+                    raise TargetError(errno.EPERM, "QAllow forbids Z")
                 insert_point(session, request)
             case RemovePoint():
                 remove_point(session, request)
