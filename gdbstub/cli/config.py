@@ -58,6 +58,8 @@ class Config:
     on_disconnect: OnDisconnect = OnDisconnect.KEEP
     #: Other places to listen, in order.
     side_doors: tuple[SideDoor, ...] = ()
+    #: Files of engines, each with its argument after a comma.
+    engines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,11 @@ class _Draft:
         doors: tuple[SideDoor, ...] = self.fields.get("side_doors", ())
         self.fields["side_doors"] = (*doors, SideDoor(comm, role))
 
+    def engine(self, value: str) -> None:
+        if not value.partition(",")[0]:
+            raise refuse("--engine wants the name of a Python file")
+        self.fields["engines"] = (*self.fields.get("engines", ()), value)
+
     def note_selftest(self, _filter: str) -> None:
         self.selftest = True
 
@@ -144,6 +149,7 @@ _VALUES: dict[str, Callable[[_Draft, str], None]] = {
     "--ready-file": _Draft.ready_file,
     "--on-disconnect": _Draft.on_disconnect,
     "--listen": _Draft.listen,
+    "--engine": _Draft.engine,
 }
 
 #: Options whose value may only follow ``=``, and what stands for a missing one; None: the list is printed.

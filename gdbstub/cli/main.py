@@ -20,6 +20,9 @@ from gdbstub.cli.config import CommandLine, Config, Outcome
 from gdbstub.vocab.errors import StartupError
 
 if TYPE_CHECKING:
+    from gdbstub.server.settings import EngineMaker
+
+if TYPE_CHECKING:
     from gdbstub.server.address import Endpoint
     from gdbstub.server.wording import Wording
 
@@ -163,6 +166,7 @@ def _serve(config: Config) -> int:
         disabled_packets=config.disabled_packets,
         on_disconnect=config.on_disconnect,
         allow_any_user=config.allow_any_user,
+        engines=_engines(config),
         ready_fd=config.ready_fd,
         ready_file=config.ready_file,
         pipe_fd=config.pipe_fd,
@@ -180,6 +184,14 @@ def _serve(config: Config) -> int:
         return await Server(settings, log).run(listener, open_later, side_doors)
 
     return trio.run(serve)
+
+
+def _engines(config: Config) -> tuple[EngineMaker, ...]:
+    if not config.engines:
+        return ()
+    from gdbstub.cli.plugin import load
+
+    return tuple(load(each) for each in config.engines)
 
 
 def _guard_standard_streams() -> None:

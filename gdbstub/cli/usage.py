@@ -87,6 +87,12 @@ Who may connect, and what happens when clients go:
                         What becomes of the processes when the connection to the
                         last client is lost.  Default: keep them as they are.
 
+Beside the clients:
+
+  --engine=FILE[,ARGUMENT]
+                        Load an engine of your own, a Python file, that takes part
+                        in every process; see docs/ENGINES.md.
+
 For programs that start this server:
 
   --ready-fd=N          Write a line of JSON (address, port, pid) to descriptor N

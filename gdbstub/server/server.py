@@ -56,6 +56,9 @@ if TYPE_CHECKING:
 _READ_PATIENCE_ALONE = 25
 _READ_PATIENCE = 1
 
+#: Clients count up from 1; the engines of the command line count down from here, below those of our own making.
+_FIRST_OF_OURS = -1000
+
 _DEBUG_KINDS = {"debug": "threads", "remote-debug": "remote", "event-loop-debug": "event-loop"}
 
 
@@ -83,6 +86,8 @@ class Server:
         self._tracing: Tracing | None = None
         self._connections: list[Connection] = []
         self._next_engine = 1
+        #: The engines that are no clients, as messages call them.
+        self._engine_names: dict[EngineId, str] = {}
         self._listener: Listener | None = None
         self._side_doors: Sequence[tuple[Listener, Role]] = ()
         self._change = trio.Event()
@@ -125,6 +130,7 @@ class Server:
                 await nursery.start(self._terminals.run)
                 self._nursery = nursery
                 try:
+                    self._attach_engines()
                     pid = await self._start()
                     pair = open_pair() if open_pair is not None else None
                 except StartupError as failure:
@@ -149,6 +155,17 @@ class Server:
                 each.close()
         say(self._wording.ended)
         return self._status
+
+    def _attach_engines(self) -> None:
+        """Let the engines of the command line take part in every process.
+
+        Raises:
+            StartupError: One of them could not be made.
+        """
+        for number, make in enumerate(self._settings.engines):
+            engine = make(EngineId(_FIRST_OF_OURS - number), self._tracer)
+            self._engine_names[engine.engine_id] = f"engine {type(engine).__name__}"
+            self._tracer.attach_engine(engine, everywhere=True)
 
     def _open(self, nursery: trio.Nursery, pid: Pid | None, pair: FdPair | None) -> None:
         """Let clients in, and say so."""
@@ -484,7 +501,7 @@ class Server:
             self._tracing = None
             who = "the trace"
         else:
-            who = f"client {engine_id}"
+            who = self._engine_names.get(engine_id, f"client {engine_id}")
         say(f"{who} is dropped after an internal error; please report this:")
         traceback.print_exception(failure)
         for connection in self._connections:

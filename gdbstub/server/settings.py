@@ -5,14 +5,20 @@ Layer: server.  Made by: cli.  Used by: server.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from gdbstub.engines.gdbremote.dialect import GDB, Dialect
 from gdbstub.engines.gdbremote.role import Role
 from gdbstub.server.wording import GDBSERVER, Wording
-from gdbstub.target.ops import LaunchSpec
+from gdbstub.target.engine import Engine
+from gdbstub.target.ops import LaunchSpec, Target
+from gdbstub.vocab.ids import EngineId
+
+#: Makes an engine of its identity and the tracer.
+EngineMaker: TypeAlias = Callable[[EngineId, Target], Engine]
 
 
 class OnDisconnect(Enum):
@@ -61,4 +67,6 @@ class ServerSettings:
     lives_with_client: bool = False
     #: So many SIGHUPs are ignored.
     hangups: int = 0
+    #: Engines that take part in every process, beside the clients.
+    engines: tuple[EngineMaker, ...] = ()
     debug: frozenset[str] = field(default_factory=frozenset)

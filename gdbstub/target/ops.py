@@ -375,6 +375,12 @@ class Target(Protocol):
             TargetError: It cannot be found or read, or is no ELF file.
         """
 
+    def find_symbol(self, pid: Pid, name: str) -> Addr | None:
+        """Return where an inferior has a symbol; None where no mapped file defines it.
+
+        Files are read for it: not for the middle of an event that comes often.
+        """
+
     def file_base(self, pid: Pid, path: bytes) -> Addr | None:
         """Return where a file is mapped first; None where it is not."""
 

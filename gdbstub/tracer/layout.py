@@ -54,6 +54,13 @@ class Layout:
             raise TargetError(errno.ENOENT, f"{os.fsdecode(name)} is not mapped")
         return module_info(Pid(inferior.live_tid()), path)
 
+    def find_symbol(self, pid: Pid, name: str) -> Addr | None:
+        """Return where an inferior has a symbol; None where no mapped file defines it."""
+        # Imported on first use: reading symbol tables takes a library that most runs do without.
+        from gdbstub.linux.symbols import find_symbol
+
+        return find_symbol(self._world.inferior(pid).live_tid(), name)
+
     def file_base(self, pid: Pid, path: bytes) -> Addr | None:
         """Return where a file is mapped first; None where it is not."""
         inferior = self._world.inferior(pid)

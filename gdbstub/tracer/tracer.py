@@ -88,6 +88,7 @@ class Tracer:
         self.allocate_memory = layout.allocate_memory
         self.free_memory = layout.free_memory
         self.module = layout.module
+        self.find_symbol = layout.find_symbol
         self.file_base = layout.file_base
         self.linker_pointer = layout.linker_pointer
 

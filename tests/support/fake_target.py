@@ -454,6 +454,9 @@ class FakeTarget:
             raise TargetError(errno.ENOENT)
         return self.modules[name]
 
+    def find_symbol(self, pid: Pid, name: str) -> Addr | None:
+        return None
+
     def file_base(self, pid: Pid, path: bytes) -> Addr | None:
         return next((region.start for region in self.regions if region.name == path), None)
 
