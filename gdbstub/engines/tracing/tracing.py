@@ -22,11 +22,11 @@ from gdbstub.engines.tracing.definitions import Definitions, Tracepoint
 from gdbstub.engines.tracing.outcome import Outcome, Reason
 from gdbstub.rsp.commands.tracepoints import DefineTracepoint, DefineVariable, TracepointHead
 from gdbstub.rsp.commands.tracing import Search, SelectFrame
-from gdbstub.target.engine import Vote
+from gdbstub.target.engine import IdleEngine, Vote
 from gdbstub.target.events import Execed, ProcessExited, SiteHit, StepDone, ThreadExited, TraceEvent
 from gdbstub.target.ops import Target, ThreadAction
 from gdbstub.vocab.errors import StubError, TargetError, TraceeGone
-from gdbstub.vocab.ids import TRACING, Addr, EngineId, Pid, Signo, Tid
+from gdbstub.vocab.ids import TRACING, Addr, EngineId, Pid, Tid
 
 if TYPE_CHECKING:
     from gdbstub.engines.tracing.collector import Collector
@@ -43,7 +43,7 @@ class _Stepping:
         self.left = tracepoint.step_count
 
 
-class Tracing:
+class Tracing(IdleEngine):
     """Tracepoints, the run, and what it has collected.
 
     Args:
@@ -52,10 +52,10 @@ class Tracing:
         output: Takes what an expression prints; must not block.
     """
 
-    engine_id = TRACING
     wants: frozenset[type[TraceEvent]] = frozenset({SiteHit, StepDone, ThreadExited, Execed, ProcessExited})
 
     def __init__(self, target: Target, clock: Callable[[], int], output: Callable[[bytes], None]) -> None:
+        super().__init__(TRACING)
         self._target = target
         self._clock = clock
         self._output = output
@@ -151,6 +151,7 @@ class Tracing:
     def set_disconnected(self, client: EngineId, *, on: bool) -> None:
         """Say whether the run goes on when its client has left; who says so is its client."""
         self._disconnected = on
+        self._set_running(on=self.running)
         self._owner = client
 
     def note(self, kind: str, text: bytes) -> None:
@@ -177,7 +178,7 @@ class Tracing:
         for variable in self.definitions.variables():
             if not variable.builtin:
                 self._target.set_variable(variable.number, variable.initial)
-        self.running = True
+        self._set_running(on=True)
         try:
             for tracepoint in self.definitions.tracepoints():
                 self._take_part(tracepoint.pid)
@@ -199,10 +200,10 @@ class Tracing:
             if not self._disconnected:
                 self._end(Outcome(Reason.DISCONNECTED))
 
-    @property
-    def keeps_traced(self) -> bool:
-        """True where the run goes on without a client."""
-        return self.running and self._disconnected
+    def _set_running(self, *, on: bool) -> None:
+        self.running = on
+        # A run that goes on without a client keeps its processes traced.
+        self.keeps_traced = on and self._disconnected
 
     def _take_part(self, pid: Pid) -> None:
         if not self._attached:
@@ -229,7 +230,7 @@ class Tracing:
     def _end(self, outcome: Outcome) -> None:
         """End the run and take everything of it out of the processes."""
         if self.running:
-            self.running = False
+            self._set_running(on=False)
             self._outcome = outcome
             self._stopped = self._clock()
             for pid, address in self._sites:
@@ -348,17 +349,6 @@ class Tracing:
         self._forget(pid)
         if not self._sites:
             self._end(outcome)
-
-    def on_quiet(self) -> None:
-        """Nothing is held, so nothing is waited for."""
-
-    def passes(self, pid: Pid, signal: Signo) -> bool:
-        """Let every signal through."""
-        return True
-
-    def catches(self, pid: Pid, number: int) -> bool:
-        """Catch no syscall."""
-        return False
 
     def on_lost(self, pid: Pid) -> None:
         """Learn that a process is no longer traced."""
