@@ -383,6 +383,9 @@ class Statuses:
             if info.entry:
                 # Engines nest like layers: the last attached sees an entry first and an exit last.
                 engines.reverse()
+            elif engines and tracee.registers.orig_syscall >= 0:
+                # Who caught the entry may have put another call in its place: that one was made.
+                number = tracee.registers.orig_syscall
             self._world.offer(tracee, SyscallStop(inferior.pid, tracee.tid, number, info.entry), engines)
         self._settler.rerun(tracee)
 

@@ -1,7 +1,8 @@
-"""System calls that a stop interrupts, and calls that are caught: ptrace gotchas G18, G21, G22."""
+"""System calls that a stop interrupts, and calls that are caught: ptrace gotchas G18, G21, G22, G24."""
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import signal
@@ -15,7 +16,7 @@ from tests.support.rsp_client import RspClient, StopReply
 from tests.support.stub import Stub
 from tests.support.tracees import TraceeBuilder
 
-READ, GETPID, CLONE, EXECVE = 0, 39, 56, 59
+READ, GETPID, CLONE, EXECVE, GETPPID = 0, 39, 56, 59, 110
 ERESTARTSYS, ERESTART_RESTARTBLOCK = 512, 516
 
 
@@ -144,6 +145,32 @@ def test_g21_a_kill_at_an_entry_is_reported_as_the_death(build: TraceeBuilder) -
         assert (stop.kind, stop.value) == ("X", GdbSignal.KILL)
 
 
+@pytest.mark.parametrize(("instead", "told"), [(GETPPID, GETPPID), (-1, GETPID)], ids=["another call", "no call"])
+def test_g24_a_call_that_one_client_replaces_is_told_to_the_other_as_it_was_made(
+    build: TraceeBuilder, instead: int, told: int
+) -> None:
+    with at_ready(build("syscalls")) as (stub, logger), stub.connect() as changer:
+        changer.current_stop()
+        for client in (logger, changer):
+            client.ok(f"QCatchSyscalls:1;{GETPID:x}")
+            client.resume()
+        stub.tell("g")
+        for client in (logger, changer):
+            assert syscall_event(client.expect_stop()) == ("syscall_entry", GETPID)
+        changer.write_register("orig_rax", instead)
+        for client in (changer, logger):
+            client.resume()
+        for client in (logger, changer):
+            assert syscall_event(client.expect_stop()) == ("syscall_return", told)
+        expected = stub.server_pid if instead == GETPPID else -errno.ENOSYS
+        assert logger.register("rax") == expected & (1 << 64) - 1
+        # The next one is the program's own again.
+        for client in (logger, changer):
+            client.resume()
+        for client in (logger, changer):
+            assert syscall_event(client.expect_stop()) == ("syscall_entry", GETPID)
+
+
 def test_g22_an_interrupt_in_a_caught_call_does_not_lose_its_return(build: TraceeBuilder) -> None:
     with at_ready(build("obey")) as (stub, client):
         client.require("QCatchSyscalls")
@@ -164,3 +191,24 @@ def test_g22_an_interrupt_in_a_caught_call_does_not_lose_its_return(build: Trace
         assert stub.line() == "pong"
         assert len(events) >= 3
         assert all(first != second for first, second in itertools.pairwise(events)), events
+
+
+def test_a_breakpoint_right_behind_a_system_call_is_met_by_step_and_by_continue(build: TraceeBuilder) -> None:
+    program = build("trap_rows")
+    at, behind = program.address("getpid_instruction"), program.address("after_getpid")
+    with at_ready(program) as (stub, client):
+        client.insert(0, at)
+        client.insert(0, behind)
+        for stepping in (True, False):
+            stop = order(stub, client, "y")
+            assert stop.is_breakpoint and client.pc(stop) == at
+            stop = client.step(stop.tid) if stepping else client.cont()
+            assert client.pc(stop) == behind
+            assert client.register("rax") == stub.pid
+            if stepping:
+                # The step has not run into the breakpoint yet, or tells it at once.
+                stop = stop if stop.is_breakpoint else client.cont()
+            assert stop.is_breakpoint and client.pc(stop) == behind
+            client.resume()
+            assert stub.line().startswith("traps ")
+            client.interrupt()
