@@ -1,4 +1,4 @@
-"""Programs that replace or double themselves: ptrace gotchas G34, G36, G37, G42 to G44, G48."""
+"""Programs that replace or double themselves: ptrace gotchas G34, G36, G37, G42 to G44, G48, G50, G66."""
 
 from __future__ import annotations
 
@@ -263,3 +263,57 @@ def test_a_fork_that_was_not_reported_yet_is_let_go_with_its_parent(build: Trace
         client.ok(f"D;{stub.pid:x}")
         assert stub.line() == "fork: exited 8"
         stub.ping()
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["told", "untold"])
+def test_g50_a_program_that_executes_one_of_32_bits_is_that_one(build: TraceeBuilder, told: bool) -> None:
+    inner = build("obey", variant="m32")
+    features = WITH_EXEC if told else DEFAULT_FEATURES
+    with at_ready(build("becomes"), inner, features=features) as (stub, client):
+        assert "i386:x86-64" in client.read_object("features", "target.xml").decode()
+        if told:
+            assert "exec" in order(stub, client, "e").fields
+            client.resume()
+        else:
+            client.resume()
+            stub.tell("e")
+        assert stub.line() == f"ready {stub.pid}"
+        assert client.interrupt().is_signal(GdbSignal.INT)
+        description = client.read_object("features", "target.xml").decode()
+        assert "i386:x86-64" not in description and "i386" in description
+        client.forget_registers()
+        assert client.register("esp") < 1 << 32
+        client.insert(0, inner.address("spot"))
+        client.resume()
+        stub.tell("g")
+        stop = client.expect_stop()
+        assert stop.is_breakpoint
+        assert client.register("eip") == inner.address("spot")
+        client.write_register("eax", 0x12345678)
+        assert client.register("eax") == 0x12345678
+        client.remove(0, inner.address("spot"))
+        client.resume()
+        assert stub.line() == "spot 42"
+        assert client.interrupt().is_signal(GdbSignal.INT)
+        finish(stub, client)
+
+
+def test_g66_a_traced_program_has_one_tracer_only(build: TraceeBuilder) -> None:
+    features = f"{WITH_EXEC};fork-events+"
+    with at_ready(build("nested"), features=features) as (stub, client):
+        client.pass_signals(GdbSignal.CHLD)
+        # Its child is its own to trace, once the client has let it go.
+        stop = order(stub, client, "n")
+        child = parse_thread(stop.fields["fork"])[0]
+        client.ok(f"D;{child:x}")
+        client.resume()
+        assert stub.line() == "status 4 many 1"
+        # While the client keeps it, PTRACE_TRACEME fails.
+        stub.tell("n")
+        assert "fork" in client.expect_stop().fields
+        client.resume()
+        assert client.expect_stop().text.startswith("W05")
+        client.resume()
+        assert stub.line() == "status 5 many 0"
+        client.interrupt()
+        finish(stub, client)

@@ -372,6 +372,10 @@ class RspClient:
                 offset += size
         return self._places
 
+    def forget_registers(self) -> None:
+        """Read the description anew: the program is another one."""
+        self._places = {}
+
     def register(self, name: str) -> int:
         """Return one register of the selected thread."""
         return self.registers(name)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -75,3 +76,28 @@ def test_the_rules_find_what_they_forbid(tmp_path: Path) -> None:
     assert len(uses([bad], "WCONTINUED")) == 2
     assert uses([bad], "time.sleep") == ["bad.py:3: time.sleep"]
     assert uses([bad], "os.waitpid") == ["bad.py:4: os.waitpid"]
+
+
+def test_the_tests_that_the_documentation_names_are_there() -> None:
+    defined = {
+        node.name
+        for path in TESTS
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    text = (ROOT / "docs" / "TESTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(test_[a-z0-9_]+)`", text)
+    assert [each for each in named if each not in defined] == []
+    assert len(named) > 50
+
+
+def test_every_numbered_gotcha_has_a_test_but_those_that_the_documentation_excuses() -> None:
+    shown = {
+        int(number)
+        for path in TESTS
+        for function in re.findall(r"def test_((?:g\d\d_)+)", path.read_text(encoding="utf-8"))
+        for number in re.findall(r"\d\d", function)
+    }
+    text = (ROOT / "docs" / "TESTING.md").read_text(encoding="utf-8")
+    excused = {int(number) for number in re.findall(r"only G(\d+) has no test", text)}
+    assert set(range(1, 76)) - shown == excused
