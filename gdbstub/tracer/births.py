@@ -171,8 +171,8 @@ class Births:
             self._told_of_child(parent, twin, kind, kept=False)
             if kind is ForkKind.VFORK and inferior.sites and not inferior.detaching:
                 # The siblings must stand before the patches are out, lest they run through unseen.
-                inferior.vfork_parent = parent
-                inferior.lend = partial(self._lend, parent, child)
+                inferior.vfork_parents.add(parent.tid)
+                inferior.lends.append(partial(self._lend, parent, child))
                 parent.blocked = child.blocked = True
             else:
                 self._let_child_go(inferior, child)
@@ -209,8 +209,8 @@ class Births:
 
     def _vfork_done(self, tracee: Tracee) -> None:
         inferior = tracee.inferior
-        if inferior.vfork_parent is tracee:
-            self.end_vfork(inferior)
+        if tracee.tid in inferior.vfork_parents:
+            self.end_vfork(tracee)
         else:
             keepers = [
                 e
@@ -220,10 +220,12 @@ class Births:
             self._world.offer(tracee, VforkDone(inferior.pid, tracee.tid), keepers)
         self._settler.rerun(tracee)
 
-    def end_vfork(self, inferior: Inferior) -> None:
-        """Put the patches back: the vfork child no longer borrows the memory."""
-        inferior.vfork_parent = None
-        inferior.sites.put_back_all()
+    def end_vfork(self, parent: Tracee) -> None:
+        """Note that a vfork child no longer borrows the memory; after the last one the patches go back."""
+        inferior = parent.inferior
+        inferior.vfork_parents.discard(parent.tid)
+        if not inferior.vfork_parents:
+            inferior.sites.put_back_all()
         self._world.mark(inferior)
 
     def _execed(self, tracee: Tracee) -> None:

@@ -81,12 +81,12 @@ class Inferior:
         #: The thread that steps over a site while all others stand still, and that site.
         self.exclusive: Tracee | None = None
         self.over: BreakpointSite | None = None
-        #: The thread whose vfork child borrows the memory; the patches are out and the others stand still.
-        self.vfork_parent: Tracee | None = None
+        #: The threads whose vfork children borrow the memory; the patches are out and the others stand still.
+        self.vfork_parents: set[Tid] = set()
         #: Children whose first stop is waited for before anybody is told of them.
         self.births = 0
-        #: What lends the memory, once the siblings stand.
-        self.lend: Callable[[], None] | None = None
+        #: What lends the memory to each of their children, once the siblings stand.
+        self.lends: list[Callable[[], None]] = []
         #: This inferior is such a child; whose memory it borrows.
         self.borrows_from: Inferior | None = None
         #: How the leader ended, while processes that share its memory live on.
@@ -203,8 +203,8 @@ class Inferior:
         self.regions = self.call_instruction = None
         self.allocations.clear()
         self.exclusive = self.over = None
-        self.vfork_parent = None
-        self.lend = None
+        self.vfork_parents.clear()
+        self.lends.clear()
         self.births = 0
         leader.registers = RegisterFile(leader.tid, self.spec)
         leader.arrival = None

@@ -11,7 +11,7 @@ sent.
 Two things overrule the votes while they last, because they warp what all
 engines share: a thread that steps over a site runs alone (``exclusive``), and
 while a vfork child borrows the memory its patches are out and the siblings of
-the parent stand still (``vfork_parent``).
+the parent stand still (``vfork_parents``).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Settler:
             return Vote.STOP
         if inferior.exclusive is not None and tracee is not inferior.exclusive:
             return Vote.STOP
-        if inferior.vfork_parent is not None and tracee is not inferior.vfork_parent:
+        if inferior.vfork_parents and tracee.tid not in inferior.vfork_parents:
             return Vote.STOP
         return inferior.arbiter.decide(tracee.tid)
 
@@ -72,9 +72,10 @@ class Settler:
         for tracee in list(inferior.running.values()):
             if not tracee.interrupting and self._allowed(tracee) is Vote.STOP and tracee is not inferior.exclusive:
                 self._world.interrupt(tracee)
-        if inferior.lend is not None and not inferior.running:
-            lend, inferior.lend = inferior.lend, None
-            lend()
+        if inferior.lends and inferior.running.keys() <= inferior.vfork_parents:
+            lends, inferior.lends = inferior.lends, []
+            for lend in lends:
+                lend()
         if not inferior.running:
             # Nobody can be on the way into a patch that is out.
             inferior.sites.departed.clear()
@@ -117,7 +118,7 @@ class Settler:
     def rerun(self, tracee: Tracee) -> None:
         """Resume one thread whose stop concerned nobody, where the votes allow it."""
         inferior = tracee.inferior
-        if inferior.exclusive is not None or inferior.lend is not None or tracee.awaited_by:
+        if inferior.exclusive is not None or inferior.lends or tracee.awaited_by:
             self._world.mark(inferior)
             return
         vote = self._allowed(tracee)

@@ -395,8 +395,8 @@ class Statuses:
             if inferior.over is not None:
                 inferior.sites.put_back(inferior.over)
             inferior.exclusive = inferior.over = None
-        if inferior.vfork_parent is tracee:
-            self._births.end_vfork(inferior)
+        if tracee.tid in inferior.vfork_parents:
+            self._births.end_vfork(tracee)
         self._world.drop(tracee)
         self._world.mark(inferior)
         leader = tracee.tid == Tid(inferior.pid)
