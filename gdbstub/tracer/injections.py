@@ -280,7 +280,7 @@ def _carrier(inferior: Inferior) -> Tracee:
     """
     found: Tracee | None = None
     for tracee in inferior.tracees.values():
-        if tracee.stopped and not tracee.blocked and tracee is not inferior.vfork_parent:
+        if tracee.stopped and not tracee.blocked and tracee.tid not in inferior.vfork_parents:
             if tracee.stop is StopKind.INTERRUPT:
                 return tracee
             if found is None or _PREFERENCE.index(tracee.stop) < _PREFERENCE.index(found.stop):

@@ -169,6 +169,18 @@ def test_a_program_is_run_twice_over_one_connection(build: TraceeBuilder, gdb: S
         assert stub.is_alive()
 
 
+def test_a_breakpoint_at_an_expression_moves_with_the_program(build: TraceeBuilder, gdb: StartGdb) -> None:
+    program = build("obey", variant="pie")
+    with multi() as stub:
+        session = gdb(program, [f"set remote exec-file {program}"])
+        session.connect_extended(stub.port)
+        session.execute("break *main")
+        for _ in range(2):
+            stop = session.run().stop
+            assert (stop.kind, stop.function) == ("breakpoint", "main")
+        session.kill()
+
+
 def test_run_gives_the_program_its_arguments_and_environment(build: TraceeBuilder, gdb: StartGdb) -> None:
     program = build("hot")
     with multi() as stub:

@@ -54,7 +54,7 @@ class ProgramAndArguments(NamedTuple):
         return cls()
 
 
-@command(b"qOffsets", clients="gdb, lldb", without="relocates a PIE by its auxiliary vector alone")
+@command(b"qOffsets", clients="lldb", without="relocates a PIE by its auxiliary vector alone")
 class Offsets(NamedTuple):
     """Ask where the program was loaded."""
 

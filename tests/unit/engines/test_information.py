@@ -57,8 +57,7 @@ def test_the_program_and_its_arguments() -> None:
 
 
 def test_where_the_program_is() -> None:
-    play_with(bytes(8)).gets(b"qOffsets").sends(b"TextSeg=400000")
-    Playbook().gets(b"qOffsets").sends_like(rb"E\..*")
+    play_with(bytes(8)).gets(b"qOffsets").sends(b"")
     lldb = Playbook(process(), supported=b"xmlRegisters=i386,arm,mips,arc;multiprocess+")
     lldb.gets(b"qOffsets").sends(b"Text=1000;Data=1000;Bss=1000")
 

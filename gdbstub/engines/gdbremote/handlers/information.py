@@ -84,10 +84,10 @@ def program_and_arguments(session: Session, cmd: ProgramAndArguments) -> Reply:
 
 @handles(Offsets)
 def offsets(session: Session, cmd: Offsets) -> Reply:
-    """Answer where the first segment lies or, to a client that knows no segments, how far the sections have moved."""
-    start, bias = session.target.program_place(session.process())
-    if session.dialect.places_segments:
-        return b"TextSeg=%x" % start
+    """Answer how far the sections have moved."""
+    if not session.dialect.tells_offsets:
+        return EMPTY
+    _, bias = session.target.program_place(session.process())
     return b"Text=%x;Data=%x;Bss=%x" % (bias, bias, bias)
 
 
