@@ -848,3 +848,54 @@ def test_a_child_that_a_client_follows_runs_over_the_parents_tracepoints(
         stub.tell("q")
         while client.expect_stop().pid != stub.pid:
             client.resume("vCont;c")
+
+
+def test_a_32_bit_program(build: TraceeBuilder) -> None:
+    program = build("hot", "-m32")
+    with at_ready(program, 1, 5) as (stub, client):
+        hot, total = program.address("hot"), program.address("total")
+        client.ok("QTinit")
+        # esp holds the return address; the offset is negative, in 64 bits.
+        define(client, 1, hot, "R01", f"M-1,{total:x},4", "M4,fffffffffffffffc,8")
+        client.ok("QTStart")
+        client.resume()
+        stub.tell("g")
+        assert stub.line() == "total 5"
+        assert client.interrupt().is_signal(GdbSignal.INT)
+        assert frames(client) == 5
+        client.ask("QTFrame:3")
+        (esp,) = client.registers("esp")
+        assert client.registers("eip") == (hot,)
+        assert client.read_word(total, 4) == 3
+        assert client.read_word(esp, 4) != 0
+        client.ok(NO_FRAME)
+        client.resume()
+        stub.tell("q")
+        expect_exit(client)
+
+
+def test_without_stopping_all_threads(build: TraceeBuilder) -> None:
+    program = build("hot")
+    with at_ready(program, 3, 20) as (stub, client):
+        client.ok("QNonStop:1")
+        client.ok("QTinit")
+        hot, total = program.address("hot"), program.address("total")
+        define(client, 1, hot, f"M-1,{total:x},8", steps=("R01",), step_count=2)
+        client.ok("QTStart")
+        client.ok("vCont;c")
+        stub.tell("g")
+        assert stub.line() == "total 60"
+        assert frames(client) == 180
+        client.ok("QTStop")
+        assert client.ask("QTFrame:tdp:1") == "F0T1"
+        assert word(client, total) < 60
+        client.ok(NO_FRAME)
+        stub.tell("q")
+        assert client.receive_notification().startswith("Stop:W00")
+
+
+def test_a_client_may_be_forbidden_to_define_tracepoints(build: TraceeBuilder) -> None:
+    with traced(build) as it:
+        it.client.ok("QAllow:InsertTrace:0")
+        assert it.client.ask(f"QTDP:1:{it.hot:x}:E:0:0").startswith("E.QAllow")
+        it.finish()
