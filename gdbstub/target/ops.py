@@ -123,12 +123,13 @@ class Target(Protocol):
             TargetError: The kernel refused; the text says which rule did and what to do.
         """
 
-    def detach(self, pid: Pid, engine_id: EngineId | None = None) -> None:
+    def detach(self, pid: Pid, engine_id: EngineId | None = None, *, stopped: bool = False) -> None:
         """Leave an inferior.  The last engine to leave ends tracing; its parked signals are delivered.
 
         Args:
             pid: Which.
             engine_id: Who leaves; None ends tracing for everybody.
+            stopped: Where tracing ends, the process stands as SIGSTOP leaves it.
         """
 
     def kill(self, pid: Pid) -> None:

@@ -8,9 +8,11 @@ stop it is decides what must be undone (a hit's pc) or passed on (a signal).
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from gdbstub.linux import debugregs, procfs, ptrace_calls
 from gdbstub.linux.constants import PTRACE_EVENT_CLONE, PTRACE_EVENT_FORK, PTRACE_EVENT_VFORK
@@ -47,8 +49,13 @@ class Leaving:
         self._settler = settler
         self._drain = drain
 
-    def let_go(self, inferior: Inferior) -> None:
-        """End tracing: every thread must stop once more, because PTRACE_DETACH needs a ptrace-stop."""
+    def let_go(self, inferior: Inferior, *, stopped: bool = False) -> None:
+        """End tracing: every thread must stop once more, because PTRACE_DETACH needs a ptrace-stop.
+
+        Args:
+            inferior: Which.
+            stopped: It stands afterwards, as a stop signal leaves it.
+        """
         others = [each for each in inferior.arbiter.engines() if each in self._world.engines]
         inferior.detaching = True
         self._world.mark(inferior)
@@ -64,9 +71,13 @@ class Leaving:
             return
         inferior.sites.remove_all()
         inferior.released = True
-        stopped = [each for each in inferior.tracees.values() if each.stopped]
+        if stopped:
+            # The signal waits until a thread runs again, which is when all are let go.
+            with suppress(ProcessLookupError):
+                os.kill(inferior.pid, signal.SIGSTOP)
+        standing = [each for each in inferior.tracees.values() if each.stopped]
         # The leader goes last: clone children it has not been told of yet are still ours until then.
-        for tracee in sorted(stopped, key=lambda each: each.tid == Tid(inferior.pid)):
+        for tracee in sorted(standing, key=lambda each: each.tid == Tid(inferior.pid)):
             self.release(tracee)
         if inferior.tracees and all(each.state is not RunState.RUNNING for each in inferior.tracees.values()):
             for tracee in list(inferior.tracees.values()):

@@ -238,7 +238,7 @@ class Tracer:
         self._world.mark(inferior)
         self._settler.settle()
 
-    def detach(self, pid: Pid, engine_id: EngineId | None = None) -> None:
+    def detach(self, pid: Pid, engine_id: EngineId | None = None, *, stopped: bool = False) -> None:
         """Leave an inferior.  The last engine to leave ends tracing; its parked signals are delivered."""
         inferior = self._world.inferior(pid)
         if engine_id is not None:
@@ -247,7 +247,7 @@ class Tracer:
             if self.users_of(pid) or (engine is not None and not engine.keeps_traced):
                 self._settler.settle()
                 return
-        self._leaving.let_go(inferior)
+        self._leaving.let_go(inferior, stopped=stopped)
 
     def kill(self, pid: Pid) -> None:
         """Send SIGKILL; ``ProcessExited`` arrives later."""

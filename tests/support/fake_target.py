@@ -206,8 +206,8 @@ class FakeTarget:
         for tid in threads:
             self.votes[engine_id, tid] = Vote.STOP
 
-    def detach(self, pid: Pid, engine_id: EngineId | None = None) -> None:
-        self._did("detach", pid)
+    def detach(self, pid: Pid, engine_id: EngineId | None = None, *, stopped: bool = False) -> None:
+        self._did("detach", pid, *(["stopped"] if stopped else []))
         process = self._process(pid)
         process.engines = [each for each in process.engines if each != engine_id and engine_id is not None]
         if not any(process.engines):

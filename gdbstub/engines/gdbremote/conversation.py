@@ -214,6 +214,8 @@ class Conversation:
             self.watch(">", payload)
         if self.compression is not None:
             packet = frame(self.compression.wrap(payload))
+        elif not self.dialect.run_lengths:
+            packet = frame(payload)
         elif len(payload) < _WORTH_KEEPING:
             packet = frame(run_length(payload))
         elif payload == self._kept_payload:

@@ -44,8 +44,14 @@ class Dialect(NamedTuple):
     #: A process runs or stands as a whole: one stop stops it, in non-stop too, and in all-stop one process is
     #: resumed at a time.
     whole_processes: bool
+    #: A signal for all threads is sent to each of them, not to the current one.
+    signals_each: bool
+    #: ``k`` is answered with the end of each process.
+    tells_kills: bool
     #: Errors have LLDB's numbers, and a failed start is told by the call that failed.
     own_errors: bool
+    #: Runs of one character are sent as a count.
+    run_lengths: bool
     #: ``x`` is answered with the bytes alone, and ``x ADDRESS,0`` with OK; otherwise after a ``b``.
     bare_binary: bool
     #: The list of libraries is an error, not empty, until the dynamic linker has made it.
@@ -97,7 +103,10 @@ GDB = Dialect(
     one_stop_answers=False,
     strict=False,
     whole_processes=False,
+    signals_each=False,
+    tells_kills=False,
     own_errors=False,
+    run_lengths=True,
     bare_binary=False,
     early_libraries_fail=False,
     # QUIRK(gdb, all): it moves the program and looks at its breakpoints again before it has read the description of
@@ -120,7 +129,10 @@ LLDB = Dialect(
     one_stop_answers=True,
     strict=True,
     whole_processes=True,
+    signals_each=True,
+    tells_kills=True,
     own_errors=True,
+    run_lengths=False,
     bare_binary=True,
     early_libraries_fail=True,
     tells_offsets=True,

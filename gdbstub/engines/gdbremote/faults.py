@@ -12,6 +12,8 @@ import errno
 
 from gdbstub.vocab.errors import TargetError
 
+_NO_PROCESS = 0xFF
+
 
 class Fault(TargetError):
     """A refusal.
@@ -29,12 +31,17 @@ class Fault(TargetError):
 
 def no_such_process(text: str = "no such process") -> Fault:
     """Refuse a thread-id whose process is not debugged here."""
-    return Fault(errno.ESRCH, 0xFF, text)
+    return Fault(errno.ESRCH, _NO_PROCESS, text)
 
 
 def no_such_thread(text: str = "no such thread") -> Fault:
     """Refuse a thread-id that names no live thread."""
     return Fault(errno.ESRCH, 0x15, text)
+
+
+def not_alive(failure: Fault) -> Fault:
+    """Say that a thread is gone, with or without its process."""
+    return Fault(failure.errno, 0x01 if failure.code == _NO_PROCESS else 0x02, failure.text)
 
 
 def no_process() -> Fault:

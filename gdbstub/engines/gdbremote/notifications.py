@@ -9,7 +9,7 @@ Only the first of a row is sent unasked; the client acknowledges each by asking 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from gdbstub.rsp.replies import OK
 
@@ -34,6 +34,16 @@ class Notifications:
         if not self._telling:
             self._telling = True
             self._send(self._head + payload)
+
+    @property
+    def waiting(self) -> Sequence[bytes]:
+        """What the client has not acknowledged."""
+        return tuple(self._queue)
+
+    @property
+    def telling(self) -> bool:
+        """Tell whether the client has something to acknowledge."""
+        return self._telling
 
     def acknowledged(self) -> bytes:
         """Answer an acknowledgement: the next that was not told yet, or OK."""

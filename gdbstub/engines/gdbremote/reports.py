@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gdbstub.engines.gdbremote import faults
 from gdbstub.engines.gdbremote.accounts import NO_REASON, Account, account
 from gdbstub.engines.gdbremote.notifications import Notifications
+from gdbstub.engines.gdbremote.processstops import ProcessStops
 from gdbstub.engines.gdbremote.stops import exit_reply, stop_reply, thread_exit_reply
 from gdbstub.rsp.commands.threadevents import OPTION_CLONE, OPTION_EXIT
 from gdbstub.rsp.replies import OK
@@ -68,6 +69,7 @@ class Awaiting(Enum):
     #: The reply to vAttachWait, while there is no such process.
     PROCESS = "a process to appear"
     KILL = "the reply to vKill"
+    KILL_ALL = "the replies to k"
     #: A Ctrl-C in non-stop: one thread is to stop with SIGINT.
     INTERRUPT = "a Ctrl-C's stop"
 
@@ -123,6 +125,13 @@ class Reports:
         #: The awaited start is ``R``'s, which has no reply.
         self.restarting = False
         self.stops = Notifications(b"Stop", session.send_notification)
+        #: Non-stop, where the dialect has whole processes stop.
+        self.processes = ProcessStops(session, self)
+
+    @property
+    def _by_process(self) -> bool:
+        """Non-stop is that of whole processes."""
+        return self._session.nonstop and self._session.dialect.whole_processes
 
     def require_stopped(self) -> None:
         """Refuse a packet that needs the target to stand still.
@@ -139,7 +148,8 @@ class Reports:
 
     def untold_processes(self) -> set[Pid]:
         """Return the children whose beginning is still to be reported."""
-        return {event.child for event in (self.chosen, *self.pending.values()) if isinstance(event, Forked)}
+        untold = {event.child for event in (self.chosen, *self.pending.values()) if isinstance(event, Forked)}
+        return untold | self.processes.untold_processes()
 
     def untold_threads(self) -> set[Tid]:
         """Return the threads whose beginning is still to be reported: they are not to be listed."""
@@ -155,6 +165,8 @@ class Reports:
         """Answer an event."""
         match event:
             case ThreadStarted():
+                if self._by_process:
+                    return self.processes.born(event.pid)
                 if not self._session.thread_events:
                     return Vote.CONTINUE
             case ThreadExited():
@@ -176,7 +188,7 @@ class Reports:
             case Execed():
                 self.pending.clear()
                 self._forget_options(event.pid, event.former_tid)
-                if not self._session.features.exec_events:
+                if not self._session.features.exec_events and not self._session.dialect.describes_stops:
                     return Vote.CONTINUE
             case Cloned():
                 if not self._session.thread_options.get(event.tid, 0) & OPTION_CLONE:
@@ -190,6 +202,8 @@ class Reports:
                     return Vote.STOP
             case _:
                 pass
+        if self._by_process:
+            return self.processes.on_event(event)
         if self._session.nonstop:
             if isinstance(event, SignalStop):
                 self.signalled.add(event.tid)
@@ -209,7 +223,7 @@ class Reports:
     def on_quiet(self) -> None:
         """Report: everything stands."""
         match self.awaiting:
-            case Awaiting.NOTHING | Awaiting.KILL | Awaiting.INTERRUPT | Awaiting.PROCESS:
+            case Awaiting.NOTHING | Awaiting.KILL | Awaiting.KILL_ALL | Awaiting.INTERRUPT | Awaiting.PROCESS:
                 return
             case Awaiting.QUERY:
                 self._report_query()
@@ -278,8 +292,8 @@ class Reports:
         self._session.send(stop_reply(self._session, event, sig))
 
     def _describe(self, event: TraceEvent, sig: int | None) -> None:
-        """Keep why each thread stands: a client that reads it of all threads is told of none of them again."""
-        self._accounts = {event.tid: account(self._session, event, sig)}
+        """Note why each thread stands: a client that reads it of all threads is told of none of them again."""
+        others: dict[Tid, TraceEvent] = {}
         for tid, other in list(self.pending.items()):
             if not isinstance(other, _TOLD_TOGETHER):
                 continue
@@ -287,11 +301,19 @@ class Reports:
             if tid != event.tid and self._still_true(other, Vote.STEP):
                 if isinstance(other, SignalStop):
                     self.signalled.add(tid)
-                self._accounts[tid] = account(self._session, other)
+                others[tid] = other
+        self.describe(event, sig, others)
 
-    def forget_accounts(self) -> None:
+    def describe(self, event: TraceEvent, sig: int | None, others: Mapping[Tid, TraceEvent]) -> None:
+        """Keep why the threads of a process stand."""
+        self._accounts[event.tid] = account(self._session, event, sig)
+        for tid, other in others.items():
+            self._accounts[tid] = account(self._session, other)
+
+    def forget_accounts(self, tids: Iterable[Tid]) -> None:
         """Forget why threads stood: they are resumed."""
-        self._accounts.clear()
+        for tid in tids:
+            self._accounts.pop(tid, None)
 
     def _report_query(self) -> None:
         self.awaiting = Awaiting.NOTHING
@@ -340,6 +362,8 @@ class Reports:
     def _thread_exited(self, event: ThreadExited) -> None:
         """Report a thread's end to a client that wishes it, or whose last resumed thread it was."""
         self.pending.pop(event.tid, None)
+        self._accounts.pop(event.tid, None)
+        self.processes.look(event.pid)
         wished = self._session.thread_events or self._session.thread_options.get(event.tid, 0) & OPTION_EXIT
         self._session.thread_options.pop(event.tid, None)
         if wished and self._session.nonstop:
@@ -375,6 +399,7 @@ class Reports:
     def _process_exited(self, event: ProcessExited) -> None:
         for tid in [tid for tid, each in self.pending.items() if each.pid == event.pid]:
             del self.pending[tid]
+        self.processes.ended(event)
         self._session.catches_by_pid.pop(event.pid, None)
         self._session.host.note_stop(event.pid, None)
         if self.awaiting is Awaiting.KILL and event.pid in self.killing:
@@ -384,6 +409,11 @@ class Reports:
             return
         if event.pid in self.killing:
             self.killing.discard(event.pid)
+            if self.awaiting is Awaiting.KILL_ALL:
+                self._session.send(exit_reply(self._session, event))
+                if not self.killing:
+                    self.awaiting = Awaiting.NOTHING
+                    self._session.host.end("k")
             return
         if self._session.nonstop:
             self.notify(exit_reply(self._session, event))
@@ -431,6 +461,9 @@ class Reports:
             self._session.host.await_no_process(self._engine_id)
             self.awaiting = Awaiting.NOTHING
             self._session.send(self._session.refusal(TargetError(errno.EINTR, "interrupted")))
+            return
+        if self._by_process:
+            self.processes.interrupt(self._session.pids(), self._session.dialect.interrupt_signal)
             return
         if self._session.nonstop:
             for pid in self._session.pids():

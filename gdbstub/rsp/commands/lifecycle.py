@@ -25,18 +25,21 @@ class WhyStopped(NamedTuple):
 
 @command(b"D", clients="gdb, lldb", without="cannot detach")
 class Detach(NamedTuple):
-    """Let a process go."""
+    """Let a process go; ``D1``: so that it stands, as a stop signal has it."""
 
     pid: Pid | None
+    stays_stopped: bool = False
 
     @classmethod
     def parse(cls, args: bytes) -> Detach:
-        """Parse ``[;PID]``."""
-        if not args:
-            return cls(None)
-        if args[:1] != b";":
+        """Parse ``[1][;PID]``."""
+        stays = args[:1] == b"1"
+        rest = args[1:] if stays else args
+        if not rest:
+            return cls(None, stays)
+        if rest[:1] != b";":
             raise PacketError(f"D;PID expected: D{args[:20]!r}")
-        return cls(Pid(parse_number(args[1:])))
+        return cls(Pid(parse_number(rest[1:])), stays)
 
 
 @command(b"k", clients="gdb, lldb", without="cannot kill")

@@ -135,7 +135,7 @@ def test_what_is_said(payload: bytes, command: object) -> None:
     [
         b"Z0", b"Z0,1", b"Z,1,1", b"Z0,0x1,1", b"Z0,1,1:", b"Z0,1,-1", b"z10,1,1", b"Z0,11111111111111111,1",
         b"QNonStop:2", b"QNonStop:", b"QNonStop:11", b"qRcmd,6", b"qRcmd,zz",
-        b"D1", b"D;", b"D;p1", b"vKill", b"vKill;-1", b"vRun;2", b"vRun;zz", b"vAttach;", b"vAttach;0x1",
+        b"D2", b"D;", b"D;p1", b"vKill", b"vKill;-1", b"vRun;2", b"vRun;zz", b"vAttach;", b"vAttach;0x1",
         b"A", b"A4,0", b"A4,0,2f", b"A2,1,61", b"A-2,0,61", b"A2,0,zz", b"A2,0,61,", b"A2,0,61,2,0,62",
         b"m", b"m1", b"m1,", b"m,1", b"m1,2,3", b"m1:2", b"m-1,1", b"x1", b"M1,1", b"M1,1:", b"M1,1:1", b"M1,1:1234",
         b"M1,2:12", b"M1,1:zz", b"X1,1", b"X1,2:a", b"X1,1:ab", b"X1,1:}", b"g1",

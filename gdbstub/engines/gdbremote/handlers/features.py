@@ -36,7 +36,12 @@ def start_no_ack_mode(session: Conversation, cmd: StartNoAckMode) -> Reply:
 
 @handles(NonStop)
 def non_stop(session: Session, cmd: NonStop) -> Reply:
-    """Choose the mode; changing it while threads run holds or lets go nothing by itself."""
+    """Choose the mode; in most dialects changing it while threads run holds or lets go nothing by itself."""
+    if session.dialect.whole_processes and session.nonstop != cmd.on:
+        session.reports.stops.restart([])
+        session.reports.processes.forget()
+        if not cmd.on:
+            session.target.hold_all(session.engine_id)
     session.nonstop = cmd.on
     return OK
 

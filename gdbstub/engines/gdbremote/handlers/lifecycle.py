@@ -48,8 +48,8 @@ def why_stopped(session: Session, cmd: WhyStopped) -> Reply:
         raise PacketError("the target is running")
     if session.reports.exits and not session.nonstop:
         return exit_reply(session, session.reports.exits.popleft())
-    if not session.pids():
-        return OK if session.nonstop else b"W00"
+    if not session.pids() and not session.nonstop:
+        return b"W00"
     if session.nonstop:
         return _all_stops(session)
     session.reports.awaiting = Awaiting.QUERY
@@ -58,8 +58,13 @@ def why_stopped(session: Session, cmd: WhyStopped) -> Reply:
 
 
 def _all_stops(session: Session) -> Reply:
-    """Start the sequence of stop replies, one for each thread that this client holds."""
-    replies: list[bytes] = []
+    """Start the sequence of stop replies, one for each thread that this client holds, behind untold ends."""
+    reports = session.reports
+    replies = [each for each in reports.stops.waiting if each[:1] in (b"W", b"X")]
+    if session.dialect.whole_processes:
+        replies += reports.processes.sequence()
+        reports.stops.restart(replies)
+        return replies[0] if replies else OK
     for pid in session.pids():
         last = session.host.last_stop(pid)
         for thread in session.target.threads(pid):
@@ -70,7 +75,7 @@ def _all_stops(session: Session) -> Reply:
                 else:
                     sig = session.standing_signal(pid)
                     replies.append(stop_reply(session, Interrupted(pid, thread.tid), sig))
-    session.reports.stops.restart(replies)
+    reports.stops.restart(replies)
     return replies[0] if replies else OK
 
 
@@ -81,12 +86,18 @@ def detach(session: Session, cmd: Detach) -> Reply:
     if not pids:
         raise TargetError(errno.ESRCH, "no process")
     for pid in pids:
-        leave(session, pid)
+        leave(session, pid, stays_stopped=cmd.stays_stopped)
     return OK
 
 
-def leave(session: Session, pid: Pid) -> None:
-    """Leave one process; the last client to leave ends its tracing."""
+def leave(session: Session, pid: Pid, *, stays_stopped: bool = False) -> None:
+    """Leave one process; the last client to leave ends its tracing.
+
+    Args:
+        session: Who leaves.
+        pid: Which.
+        stays_stopped: It is to stand when nobody traces it any more, until somebody sends SIGCONT.
+    """
     if _forget_exit(session, pid):
         # It died while the client believed it stopped: to leave it is all that was wanted.
         session.host.detached(pid, launched=False, extended=session.extended)
@@ -106,7 +117,7 @@ def leave(session: Session, pid: Pid) -> None:
         del session.reports.pending[tid]
     session.catches_by_pid.pop(pid, None)
     session.reports.stop_waiting_for(pid)
-    _give_up(session, pid)
+    _give_up(session, pid, stays_stopped=stays_stopped)
     if session.general and not session.target.has_thread(session.general):
         session.general = Tid(0)
 
@@ -120,23 +131,32 @@ def _forget_exit(session: Session, pid: Pid) -> bool:
     return False
 
 
-def _give_up(session: Session, pid: Pid) -> None:
+def _give_up(session: Session, pid: Pid, *, stays_stopped: bool = False) -> None:
     if session.role.observes or session.others_on(pid):
         session.target.detach(pid, session.engine_id)
     else:
         session.host.say(f"Detaching from process {pid}")
         launched = not session.target.is_attached(pid)
-        session.target.detach(pid, session.engine_id)
+        session.target.detach(pid, session.engine_id, stopped=stays_stopped)
         session.host.detached(pid, launched=launched, extended=session.extended)
 
 
 @handles(KillAll)
 def kill_all(session: Session, cmd: KillAll) -> Reply:
-    """Kill everything this client debugs; without extended mode the server ends too."""
+    """Kill everything this client debugs; without extended mode the server ends too, once that has been told."""
     session.host.say("Killing all inferiors")
-    for pid in session.pids():
-        session.reports.killing.add(pid)
+    pids = session.pids()
+    if session.dialect.tells_kills and session.nonstop:
+        for pid in pids:
+            session.target.kill(pid)
+        return OK
+    session.reports.killing.update(pids)
+    if session.dialect.tells_kills and pids:
+        session.reports.awaiting = Awaiting.KILL_ALL
+    for pid in pids:
         session.target.kill(pid)
+    if session.reports.awaiting is Awaiting.KILL_ALL:
+        return LATER
     if session.host.ends_with_k() or not session.extended:
         session.host.end("k")
     return LATER

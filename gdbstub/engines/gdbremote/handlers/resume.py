@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
+from gdbstub.engines.gdbremote import faults
 from gdbstub.engines.gdbremote.dispatch import handles
 from gdbstub.engines.gdbremote.observations import Observations
 from gdbstub.engines.gdbremote.reports import Awaiting, Resumption
@@ -76,11 +77,20 @@ class _Plan:
                 current = current or session.thread()
                 for thread in session.target.threads(pid):
                     if thread.tid not in named:
-                        sig = _signal(session, default.signal) if thread.tid == current else NO_SIGNAL
+                        each = session.dialect.signals_each or thread.tid == current
+                        sig = _signal(session, default.signal) if each else NO_SIGNAL
                         named[thread.tid] = ThreadAction(thread.tid, vote, sig, default.range)
                         self.signals[thread.tid] = sig
                 vote = Vote.CONTINUE
             self.others[pid] = vote
+
+    def processes(self) -> list[Pid]:
+        """Return the processes of which something is to run."""
+        return [
+            pid
+            for pid, named in self.named.items()
+            if self.others[pid] is not Vote.STOP or any(action.vote is not Vote.STOP for action in named.values())
+        ]
 
     def moving(self, session: Session) -> list[Tid]:
         """Return the threads that are to run."""
@@ -112,18 +122,15 @@ def _resume(session: Session, actions: tuple[Action, ...]) -> Reply:
         raise TargetError(errno.ESRCH, "no such thread")
     if any(action.vote is Vote.STOP for named in plan.named.values() for action in named.values()):
         raise PacketError("vCont;t needs non-stop")
+    if session.dialect.whole_processes and len(plan.processes()) > 1:
+        raise faults.not_together("processes are resumed one at a time")
     session.reports.awaiting = Awaiting.STOP
     session.reports.chosen = None
     session.stale = False
-    session.reports.forget_accounts()
+    session.reports.forget_accounts(thread.tid for pid in plan.processes() for thread in session.target.threads(pid))
     session.show_output()
     moving = plan.moving(session)
-    for tid in [*plan.signals, *(tid for tid in session.reports.signalled if tid in moving)]:
-        if not session.reports.is_pending_signal(tid):
-            sig = plan.signals.get(tid, NO_SIGNAL)
-            if sig or tid in session.reports.signalled:
-                session.target.decide_signal(session.engine_id, tid, sig)
-                session.reports.signalled.discard(tid)
+    _decide_signals(session, plan, moving)
     if session.reports.pending:
         votes = {tid: action.vote for named in plan.named.values() for tid, action in named.items()}
         session.reports.chosen = session.reports.pending_for(moving, votes)
@@ -136,6 +143,42 @@ def _resume(session: Session, actions: tuple[Action, ...]) -> Reply:
     session.reports.resumed = Resumption(actions_by_pid, plan.others)
     session.target.resume(session.engine_id, actions_by_pid, plan.others)
     return LATER
+
+
+def _decide_signals(session: Session, plan: _Plan, moving: list[Tid]) -> None:
+    """Settle what becomes of the signals of threads that are to run, and send those that the client adds."""
+    for tid in [*plan.signals, *(tid for tid in session.reports.signalled if tid in moving)]:
+        if not session.reports.is_pending_signal(tid):
+            sig = plan.signals.get(tid, NO_SIGNAL)
+            if sig or tid in session.reports.signalled:
+                session.target.decide_signal(session.engine_id, tid, sig)
+                session.reports.signalled.discard(tid)
+
+
+def _resume_processes(session: Session, actions: tuple[Action, ...]) -> Reply:
+    """Resume and stop whole processes, apart from each other."""
+    reports = session.reports
+    stops = [action for action in actions if action.kind == "t"]
+    if any(action.threads is not None and action.threads.tid > 0 for action in stops):
+        raise faults.not_together("a thread cannot be stopped without its process")
+    if not session.pids():
+        raise TargetError(errno.ESRCH, "no process")
+    plan = _Plan(session, actions)
+    moved = plan.processes()
+    if any(map(reports.processes.runs, moved)):
+        raise faults.running()
+    if not moved and not stops:
+        raise TargetError(errno.ESRCH, "no such thread")
+    _decide_signals(session, plan, plan.moving(session))
+    for pid in moved:
+        reports.forget_accounts(thread.tid for thread in session.target.threads(pid))
+        reports.processes.resumed(pid)
+        session.host.note_stop(pid, None)
+    votes = {pid: plan.others[pid] for pid in moved}
+    session.target.resume(session.engine_id, {pid: tuple(plan.named[pid].values()) for pid in moved}, votes)
+    halted = [pid for pid in session.pids() if pid not in moved and any(_covers(each, pid) for each in stops)]
+    reports.processes.interrupt(halted, session.dialect.interrupt_signal)
+    return OK
 
 
 def _resume_nonstop(session: Session, actions: tuple[Action, ...]) -> Reply:
@@ -205,7 +248,7 @@ def _legacy(session: Session, kind: str, cmd: Continue | ContinueSignal | Step |
         session.target.write_register(tid, arch.pc, cmd.address.to_bytes(8, "little")[: arch.pointer_size])
     spec = session.resuming
     if spec.tid <= 0:
-        if kind == "c" and cmd.signal is None:
+        if kind == "c" and cmd.signal is None and not (session.dialect.whole_processes and session.pids()):
             return _run(session, (Action("c", None, None, None),))
         tid = session.thread()
         spec = ThreadSpec(session.target.pid_of(tid), tid)
@@ -213,13 +256,18 @@ def _legacy(session: Session, kind: str, cmd: Continue | ContinueSignal | Step |
         spec = ThreadSpec(None, session.thread())
     first = Action(kind, cmd.signal, None, spec)
     # ``c`` lets the other threads run too; so does a step, as gdbserver has it.
-    return _run(session, (first, Action("c", None, None, None)))
+    others = ThreadSpec(session.target.pid_of(Tid(spec.tid)), ALL) if session.dialect.whole_processes else None
+    return _run(session, (first, Action("c", None, None, others)))
 
 
 def _run(session: Session, actions: tuple[Action, ...]) -> Reply:
     if isinstance(session.reports, Observations):
         return _look_on(session, session.reports, actions)
-    return _resume_nonstop(session, actions) if session.nonstop else _resume(session, actions)
+    if not session.nonstop:
+        return _resume(session, actions)
+    return (
+        _resume_processes(session, actions) if session.dialect.whole_processes else _resume_nonstop(session, actions)
+    )
 
 
 def _look_on(session: Session, reports: Observations, actions: tuple[Action, ...]) -> Reply:
@@ -269,4 +317,6 @@ def ctrl_c(session: Session, cmd: CtrlC) -> Reply:
 @handles(Stopped)
 def stopped(session: Session, cmd: Stopped) -> Reply:
     """Give the next stop of the queue."""
+    if session.dialect.strict and not session.reports.stops.telling:
+        raise faults.nothing_to_acknowledge()
     return session.reports.stops.acknowledged()

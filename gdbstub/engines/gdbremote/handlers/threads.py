@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gdbstub.engines.gdbremote import faults
 from gdbstub.engines.gdbremote.dispatch import handles
+from gdbstub.engines.gdbremote.faults import Fault
 from gdbstub.engines.gdbremote.stops import thread_id
 from gdbstub.rsp.commands.threads import (
     Attached,
@@ -19,7 +21,6 @@ from gdbstub.rsp.commands.threads import (
     ThreadExtraInfo,
 )
 from gdbstub.rsp.replies import EMPTY, OK, Reply
-from gdbstub.vocab.errors import TargetError
 from gdbstub.vocab.ids import ThreadSpec, Tid
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def find_thread(session: Session, spec: ThreadSpec) -> Tid:
         TargetError: There is none.
     """
     if spec.tid > 0:
+        if session.dialect.strict and spec.pid is not None and spec.pid not in session.pids():
+            raise faults.no_such_process()
         tid = Tid(spec.tid)
         if session.target.has_thread(tid) and spec.matches(session.target.pid_of(tid), tid):
             return tid
@@ -42,16 +45,18 @@ def find_thread(session: Session, spec: ThreadSpec) -> Tid:
                 threads = session.target.threads(pid)
                 if threads:
                     return threads[0].tid
-    raise TargetError(3, "no such thread")
+    raise faults.no_such_thread()
 
 
 @handles(SelectThread)
 def select_thread(session: Session, cmd: SelectThread) -> Reply:
     """Select a thread."""
-    if cmd.operation == "c":
-        session.resuming = cmd.threads
-        return OK
     spec = cmd.threads
+    if cmd.operation == "c":
+        if session.dialect.strict and spec.tid > 0:
+            find_thread(session, spec)
+        session.resuming = spec
+        return OK
     if spec.tid <= 0 and (spec.pid is None or spec.pid <= 0):
         session.general = session.thread() if session.pids() else Tid(0)
     else:
@@ -62,7 +67,10 @@ def select_thread(session: Session, cmd: SelectThread) -> Reply:
 @handles(ThreadAlive)
 def thread_alive(session: Session, cmd: ThreadAlive) -> Reply:
     """Say whether a thread lives."""
-    find_thread(session, cmd.threads)
+    try:
+        find_thread(session, cmd.threads)
+    except Fault as failure:
+        raise faults.not_alive(failure) from None
     return OK
 
 
@@ -71,6 +79,8 @@ def current_thread(session: Session, cmd: CurrentThread) -> Reply:
     """Name the current thread."""
     if "qC" in session.disabled:
         return EMPTY
+    if not session.pids():
+        raise faults.no_process()
     tid = session.thread()
     return b"QC" + thread_id(session, session.target.pid_of(tid), tid).encode()
 
