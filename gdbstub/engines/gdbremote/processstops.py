@@ -99,6 +99,8 @@ class ProcessStops:
         event, sig = self._coming.pop(pid)
         self._running.discard(pid)
         session, reports = self._session, self._reports
+        # What the program has written comes before the news that it does not run.
+        session.host.drain_terminal(pid)
         more = {tid: self._more.pop(tid) for tid in threads if tid in self._more}
         for each in (event, *more.values()):
             if isinstance(each, SignalStop):
