@@ -134,9 +134,9 @@ class Terminals:
             terminal.watchers -= {engine_id}
 
     def drain(self, pid: Pid) -> None:
-        """Hand out what a program has written so far."""
-        terminal = self._by_pid.get(pid)
-        if terminal is not None:
+        """Hand out what a program has written so far; a forked child writes where some other program does."""
+        own = self._by_pid.get(pid)
+        for terminal in list(self._by_pid.values()) if own is None else [own]:
             self._hand_out(terminal)
 
     def ended(self, pid: Pid) -> None:

@@ -40,6 +40,11 @@ def expand(data: bytes) -> bytes:
     return re.sub(rb"(.)\*(.)", lambda run: run[1] * (run[2][0] - 28), data, flags=re.S)
 
 
+def unescaped(payload: bytes) -> bytes:
+    """Undo the escapes of a binary reply."""
+    return re.sub(rb"}(.)", lambda pair: bytes([pair[1][0] ^ 0x20]), payload, flags=re.S)
+
+
 def read(data: bytes) -> list[bytes]:
     """Return acks, payloads, and notifications (with their ``%``), in the order they were sent."""
     items: list[bytes] = []

@@ -245,8 +245,11 @@ class Reports:
                 self._session.host.note_stop(event.pid, event)
             self._restarted()
             return
-        if event is not None and self._session.dialect.one_stop_answers:
-            self.interrupted = False
+        if self.interrupted and self._session.dialect.one_stop_answers:
+            if event is None:
+                # What a thread did on its way to the stop that was asked for is news; the stop itself is not.
+                event = self.pending_for(list(self.pending), dict.fromkeys(self.pending, Vote.STEP))
+            self.interrupted = event is None
         if self.interrupted and not isinstance(event, ProcessExited):
             try:
                 tid = self._interrupted_thread()
