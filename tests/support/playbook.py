@@ -114,6 +114,11 @@ class Playbook:
         self._collect()
         return self
 
+    def session_bytes(self, payload: bytes) -> bytes:
+        """Let the client send a packet and return what goes over the wire."""
+        self.session.receive(packet(payload))
+        return self.session.take_output()
+
     def event(self, event: TraceEvent, vote: Vote | None = None) -> Playbook:
         """Let something happen to a thread; check what the session votes."""
         answer = self.target.deliver(event)
