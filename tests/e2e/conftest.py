@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.debuggers.gdb_session import GdbSession, StartGdb
+from tests.support.debuggers.lldb_session import LldbSession, StartLldb
 from tests.support.tracees import SOURCES, Program
 
 
@@ -27,6 +28,22 @@ def gdb(tmp_path: Path) -> Iterator[StartGdb]:
             folder = tmp_path / f"gdb{count}"
             folder.mkdir()
             return stack.enter_context(GdbSession(folder, program, settings, log_packets=log_packets))
+
+        yield start
+
+
+@pytest.fixture
+def lldb(tmp_path: Path) -> Iterator[StartLldb]:
+    """Start lldbs that end with the test."""
+    with ExitStack() as stack:
+        count = 0
+
+        def start(program: Program | None = None, settings: Sequence[str] = ()) -> LldbSession:
+            nonlocal count
+            count += 1
+            folder = tmp_path / f"lldb{count}"
+            folder.mkdir()
+            return stack.enter_context(LldbSession(folder, program, settings))
 
         yield start
 
