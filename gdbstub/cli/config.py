@@ -69,3 +69,16 @@ class Outcome:
     stdout: str = ""
     stderr: str = ""
     status: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformConfig:
+    """One run of the platform server."""
+
+    #: Where clients connect, as written.
+    listen: str
+    many: bool = False
+    socket_file: str | None = None
+    #: Where debugging servers may listen; empty: anywhere.
+    ports: tuple[int, ...] = ()
+    allow_any_user: bool = False

@@ -45,6 +45,22 @@ def _lldb_server(argv: list[str]) -> int:
     return _run(lldbserver.parse(argv))
 
 
+def _platform(argv: list[str]) -> int:
+    from gdbstub.cli import platform
+
+    parsed = platform.parse(argv)
+    if isinstance(parsed, Outcome):
+        return _run(parsed)
+    _guard_standard_streams()
+    try:
+        return platform.run(parsed)
+    except StartupError as failure:
+        from gdbstub.server.wording import LLDB_SERVER, say
+
+        say(LLDB_SERVER.failed.format(reason=failure))
+        return 1
+
+
 def _version(argv: list[str]) -> int:
     from gdbstub.cli import usage
 
@@ -57,6 +73,8 @@ _SUBCOMMANDS: dict[str, Callable[[list[str]], int]] = {
     "packets": _packets,
     "gdbserver": _lldb_server,
     "g": _lldb_server,
+    "platform": _platform,
+    "p": _platform,
     "version": _version,
     "v": _version,
 }

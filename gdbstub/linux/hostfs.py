@@ -351,13 +351,9 @@ class LinuxFiles:
             os.symlink(target, name, dir_fd=directory)
 
     def mkdir(self, path: bytes, mode: int) -> None:
-        """Make a directory and those above it that are missing; one that is there already is no error."""
-        parts = path.rstrip(b"/").split(b"/")
-        for count in range(1, len(parts) + 1):
-            if parts[count - 1] in (b"", b".", b".."):
-                continue
-            with self._entry(b"/".join(parts[:count])) as (directory, name), suppress(FileExistsError):
-                os.mkdir(name, mode & 0o7777, dir_fd=directory)
+        """Make a directory; one that is there already is no error."""
+        with self._entry(path.rstrip(b"/")) as (directory, name), suppress(FileExistsError):
+            os.mkdir(name, mode & 0o7777, dir_fd=directory)
         if not st.S_ISDIR(self.stat(path).mode):
             raise TargetError(errno.ENOTDIR)
 

@@ -92,6 +92,16 @@ class Spawned:
         step, code = _REPORT.unpack(self._report)
         return f"{self._what[step]}: {os.strerror(code)}"
 
+    @property
+    def report_fd(self) -> int:
+        """What becomes readable when the child has been released and has exec'd or failed."""
+        return self._report_fd
+
+    def reap(self) -> None:
+        """Take notice that the child has ended, where it has and nobody else did."""
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, os.WNOHANG)
+
     def cause(self) -> str:
         """Tell which call of the child failed, once ``failure`` has told that one did; else empty."""
         if len(self._report) != _REPORT.size:

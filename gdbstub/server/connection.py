@@ -14,10 +14,13 @@ import os
 import socket
 from collections.abc import Callable
 from time import perf_counter_ns
+from typing import Generic, TypeVar
 
 import trio
 
-from gdbstub.engines.gdbremote.session import Session
+from gdbstub.engines.gdbremote.conversation import Conversation
+
+S = TypeVar("S", bound=Conversation)
 
 #: One read, bytes: a packet of the largest size and then some.
 _READ = 1 << 18
@@ -54,7 +57,7 @@ class Channel:
             return True
 
 
-class Connection:
+class Connection(Generic[S]):
     """A session and its channel.
 
     Args:
@@ -68,9 +71,9 @@ class Connection:
     def __init__(
         self,
         channel: Channel,
-        session: Session,
+        session: S,
         peer: str,
-        work: Callable[[Session], None],
+        work: Callable[[S], None],
         wait_here: Callable[[int], bool],
     ) -> None:
         self.channel = channel

@@ -84,7 +84,7 @@ class Server:
         self._tracer = Tracer(KEEPER, self._engine_failed, self._child_ended)
         self._tracer.attach_engine(self.keeper)
         self._tracing: Tracing | None = None
-        self._connections: list[Connection] = []
+        self._connections: list[Connection[Session]] = []
         self._next_engine = 1
         #: The engines that are no clients, as messages call them.
         self._engine_names: dict[EngineId, str] = {}
@@ -365,10 +365,10 @@ class Server:
             session.close()
             self._flush_all()
 
-    def _lost(self) -> list[Connection]:
+    def _lost(self) -> list[Connection[Session]]:
         return [connection for connection in self._connections if connection.is_lost()]
 
-    def _see_off(self, lost: Sequence[Connection]) -> None:
+    def _see_off(self, lost: Sequence[Connection[Session]]) -> None:
         """See off clients that have gone, before another one looks at what they left behind.
 
         Those that hold something go last: what was stopped when they were lost stays stopped, whatever the order in
@@ -528,7 +528,7 @@ class Server:
         if not taken:
             self._console.write(data)
 
-    def _watching(self, watchers: frozenset[EngineId]) -> list[Connection]:
+    def _watching(self, watchers: frozenset[EngineId]) -> list[Connection[Session]]:
         return [
             each
             for each in self._connections

@@ -71,7 +71,7 @@ class HostFiles(Protocol):
         """Make a symbolic link at ``path`` that holds ``target``."""
 
     def mkdir(self, path: bytes, mode: int) -> None:
-        """Make a directory and those above it that are missing; one that is there already is no error."""
+        """Make a directory; one that is there already is no error."""
 
     def chmod(self, path: bytes, mode: int) -> None:
         """Set a file's permissions."""

@@ -37,6 +37,10 @@ class Dialect(NamedTuple):
     attach_signal: int
     #: The same of a thread that was asked to stop.
     interrupt_signal: int
+    #: What ``?`` is answered without a process.
+    no_process: bytes
+    #: What ``qfThreadInfo`` is.
+    no_threads: bytes
     #: Any stop answers an interrupt, and one that comes while the program stands asks for nothing.
     one_stop_answers: bool
     #: Thread-ids must be right in every part, and packets that come at a wrong time are refused.
@@ -100,6 +104,8 @@ GDB = Dialect(
     launch_signal=5,
     attach_signal=0,
     interrupt_signal=2,
+    no_process=b"W00",
+    no_threads=b"l",
     one_stop_answers=False,
     strict=False,
     whole_processes=False,
@@ -126,6 +132,11 @@ LLDB = Dialect(
     launch_signal=19,
     attach_signal=19,
     interrupt_signal=19,
+    # QUIRK(lldb, all): an exit would end its connection, an empty list would be read as process 1; it has come
+    # to start or to attach.
+    # Test: unit/engines/test_lifecycle.py.
+    no_process=b"OK",
+    no_threads=b"OK",
     one_stop_answers=True,
     strict=True,
     whole_processes=True,

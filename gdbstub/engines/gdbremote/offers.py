@@ -91,3 +91,11 @@ TO_LLDB = (
     Offer("fork-events+", ("fork_events", "multiprocess")),
     Offer("vfork-events+", ("vfork_events", "multiprocess")),
 )
+
+#: To a client of the platform.
+TO_PLATFORM = (
+    Offer(f"PacketSize={PACKET_SIZE:x}"),
+    Offer("QStartNoAckMode+"),
+    Offer("native-signals+"),
+    Offer("qEcho+"),
+)

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gdbstub.engines.gdbremote import handlers
+from gdbstub.engines.gdbremote import faults, handlers
 from gdbstub.engines.gdbremote.conversation import Conversation
 from gdbstub.engines.gdbremote.dispatch import DEBUGGING
 from gdbstub.engines.gdbremote.handlers.lifecycle import take
@@ -178,7 +178,7 @@ class Session(Conversation):
             threads = self.target.threads(pid)
             if threads:
                 return threads[0].tid
-        raise TargetError(3, "no process")
+        raise faults.no_process()
 
     def numbering(self, tid: Tid) -> Numbering:
         """Return how this client counts the registers of a thread."""
@@ -202,7 +202,7 @@ class Session(Conversation):
                 self.general = Tid(0)
         pids = self.pids()
         if not pids:
-            raise TargetError(3, "no process")
+            raise faults.no_process()
         event_pid = pids[0]
         for pid in pids:
             if self.host.last_stop(pid) is not None:

@@ -74,6 +74,10 @@ def test_a_question_that_meets_the_end() -> None:
 
 def test_without_a_process_it_has_exited() -> None:
     Playbook().gets(b"?").sends(b"W00")
+    play = Playbook(supported=b"xmlRegisters=i386,arm")
+    play.gets(b"?").sends(b"OK")
+    play.gets(b"qfThreadInfo").sends(b"OK")
+    play.gets(b"qC").sends(b"E44")
 
 
 def test_an_end_while_everything_is_being_stopped_for_a_hit() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gdbstub.engines.gdbremote import handlers
-from gdbstub.engines.gdbremote.dispatch import handler_of
+from gdbstub.engines.gdbremote.dispatch import DEBUGGING, PLATFORM, handler_of
 from gdbstub.rsp import registry
 from gdbstub.vocab.errors import PacketError, Unsupported
 
@@ -22,7 +22,7 @@ def found(payload: bytes) -> tuple[bytes, bytes] | None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name.decode())
 def test_every_command_has_a_handler(row: registry.Row) -> None:
-    assert handler_of(row.command) is not None
+    assert any(handler_of(row.command, table) for table in (DEBUGGING, PLATFORM))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name.decode())

@@ -16,6 +16,7 @@ def load() -> None:
         lifecycle,
         memory,
         modules,
+        platform,
         probes,
         regions,
         registers,

@@ -9,6 +9,7 @@ import errno
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gdbstub.engines.gdbremote import faults
 from gdbstub.engines.gdbremote.dispatch import handles
 from gdbstub.engines.gdbremote.observations import Observations
 from gdbstub.engines.gdbremote.reports import Awaiting
@@ -49,7 +50,7 @@ def why_stopped(session: Session, cmd: WhyStopped) -> Reply:
     if session.reports.exits and not session.nonstop:
         return exit_reply(session, session.reports.exits.popleft())
     if not session.pids() and not session.nonstop:
-        return b"W00"
+        return session.dialect.no_process
     if session.nonstop:
         return _all_stops(session)
     session.reports.awaiting = Awaiting.QUERY
@@ -84,7 +85,7 @@ def detach(session: Session, cmd: Detach) -> Reply:
     """Leave one process, or all of them."""
     pids = [cmd.pid] if cmd.pid is not None else [*session.pids(), *(each.pid for each in session.reports.exits)]
     if not pids:
-        raise TargetError(errno.ESRCH, "no process")
+        raise faults.no_process()
     for pid in pids:
         leave(session, pid, stays_stopped=cmd.stays_stopped)
     return OK

@@ -32,7 +32,15 @@ def _find(session: Session, pid: Pid, asked: OneModule) -> ModuleInfo:
     Raises:
         TargetError: There is none, or it is for another machine than the client thinks.
     """
-    info = session.target.module(pid, asked.path)
+    return check_machine(session.target.module(pid, asked.path), asked)
+
+
+def check_machine(info: ModuleInfo, asked: OneModule) -> ModuleInfo:
+    """Return what was found, where it is for the machine that the client thinks of.
+
+    Raises:
+        TargetError: It is for another.
+    """
     wanted = asked.triple.partition("-")[0]
     if wanted and info.machine != ("i386" if _I386(wanted) else wanted):
         raise TargetError(errno.ENOEXEC, f"that file is for {info.machine}, not {wanted}")
@@ -42,7 +50,11 @@ def _find(session: Session, pid: Pid, asked: OneModule) -> ModuleInfo:
 @handles(OneModule)
 def one_module(session: Session, cmd: OneModule) -> Reply:
     """Answer a file's identity; the texts in it are in hex."""
-    info = _find(session, session.process(), cmd)
+    return identity(_find(session, session.process(), cmd))
+
+
+def identity(info: ModuleInfo) -> bytes:
+    """Write what is known of a file."""
     texts = {
         "uuid": info.uuid.hex().upper().encode(),
         "triple": f"{info.machine}--linux".encode(),

@@ -116,7 +116,7 @@ def _resume(session: Session, actions: tuple[Action, ...]) -> Reply:
         session.target.hold_all(session.engine_id)
         return LATER
     if not session.pids():
-        raise TargetError(errno.ESRCH, "no process")
+        raise faults.no_process()
     plan = _Plan(session, actions)
     if all(vote is Vote.STOP for vote in plan.others.values()) and not any(plan.named.values()):
         raise TargetError(errno.ESRCH, "no such thread")
@@ -278,7 +278,7 @@ def _look_on(session: Session, reports: Observations, actions: tuple[Action, ...
     if session.nonstop:
         return OK
     if not session.pids() and not reports.exits:
-        raise TargetError(errno.ESRCH, "no process")
+        raise faults.no_process()
     reports.wait()
     return LATER
 

@@ -105,7 +105,7 @@ def first_threads(session: Session, cmd: FirstThreads) -> Reply:
         if each.pid in mine and each.tid not in untold
     ]
     if not names:
-        return b"l"
+        return session.dialect.no_threads
     fit = max(1, (session.packet_size - 8) // 20)
     session.thread_list = [",".join(names[at : at + fit]) for at in range(fit, len(names), fit)]
     return b"m" + ",".join(names[:fit]).encode()
