@@ -81,6 +81,8 @@ class FakeTarget:
 
     def __init__(self, *processes: FakeProcess) -> None:
         self.processes = {each.pid: each for each in processes}
+        #: How the last program was started.
+        self.launched: LaunchSpec | None = None
         self.calls: list[Call] = []
         self.votes: dict[tuple[EngineId, Tid], Vote] = {}
         self.claims: set[tuple[EngineId, Pid, Addr]] = set()
@@ -190,6 +192,7 @@ class FakeTarget:
 
     def launch(self, engine_id: EngineId, spec: LaunchSpec) -> Pid:
         self._did("launch", tuple(spec.argv))
+        self.launched = spec
         tid = Tid(self.next_pid)
         self.processes[self.next_pid] = FakeProcess(
             self.next_pid, {tid: FakeThread(tid, stopped=False)}, engines=[engine_id]

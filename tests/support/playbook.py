@@ -176,6 +176,11 @@ class Playbook:
         """Check that the target was left alone."""
         return self.asks()
 
+    def collect(self) -> Playbook:
+        """Take what was sent because of a call that no packet and no event made."""
+        self._collect()
+        return self
+
     def _collect(self) -> None:
         self._items += read(self.session.take_output())
 
