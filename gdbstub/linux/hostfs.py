@@ -361,7 +361,7 @@ class LinuxFiles:
         """Set a file's permissions."""
         with self._located(path, 0) as fd:
             # The descriptor is one of O_PATH, which fchmod refuses.
-            os.chmod(f"{self._proc}/self/fd/{fd}", mode & 0o7777)
+            os.chmod(f"{procfs.PROC}/self/fd/{fd}", mode & 0o7777)
 
     def chdir(self, path: bytes) -> None:
         """Let relative paths begin at a directory."""
@@ -379,7 +379,7 @@ class LinuxFiles:
         try:
             with self._located(folder or b".", os.O_DIRECTORY) as fd:
                 # Read through /proc, because the descriptor is one of O_PATH.
-                entries = list(os.scandir(f"{self._proc}/self/fd/{fd}"))
+                entries = list(os.scandir(f"{procfs.PROC}/self/fd/{fd}"))
         except (TargetError, OSError):
             return []
         found = []

@@ -260,3 +260,66 @@ def test_no_descriptor_is_leaked(jailed: LinuxFiles) -> None:
             except TargetError:
                 continue
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+# What only lldb asks for
+
+
+def test_links_directories_and_permissions(files: LinuxFiles, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    files.symlink(b"any where", os.fsencode(link))
+    assert os.readlink(link) == "any where"
+    folder = os.fsencode(tmp_path / "folder")
+    files.mkdir(folder, 0o700)
+    files.mkdir(folder + b"/", 0o755)
+    assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
+    files.chmod(folder, 0o750)
+    assert stat.S_IMODE(os.stat(folder).st_mode) == 0o750
+    with pytest.raises(TargetError):
+        files.mkdir(os.fsencode(tmp_path / "no" / "folder"), 0o700)
+    with pytest.raises(TargetError):
+        files.chmod(os.fsencode(tmp_path / "none"), 0o700)
+    with pytest.raises(TargetError):
+        files.symlink(b"x", os.fsencode(link))
+    with pytest.raises(TargetError):
+        files.mkdir(os.fsencode(link), 0o700)
+
+
+def test_they_stay_in_the_root_of_the_process(jailed: LinuxFiles, jail: Path) -> None:
+    jailed.symlink(b"x", b"/lib/up/lib/new")
+    assert os.readlink(jail / "lib" / "new") == "x"
+    jailed.mkdir(b"/../../folder", 0o700)
+    assert (jail / "folder").is_dir()
+    jailed.chmod(b"/lib/absolute", 0o600)
+    assert stat.S_IMODE((jail / "etc" / "os").stat().st_mode) == 0o600
+
+
+def test_relative_paths_begin_where_the_client_says(files: LinuxFiles, tmp_path: Path) -> None:
+    assert files.directory() == os.getcwdb()
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "file").write_bytes(b"text")
+    files.chdir(os.fsencode(tmp_path))
+    files.chdir(b"a")
+    assert files.directory() == os.fsencode(tmp_path / "a")
+    fd = files.open(b"file", os.O_RDONLY, 0)
+    assert files.pread(fd, 10, 0) == b"text"
+    files.unlink(b"file")
+    assert not (tmp_path / "a" / "file").exists()
+    with pytest.raises(TargetError):
+        files.chdir(b"none")
+    files.chdir(b"..")
+    assert files.directory() == os.fsencode(tmp_path)
+
+
+def test_completion(files: LinuxFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "main.c").touch()
+    (tmp_path / "main.d").mkdir()
+    (tmp_path / "other").touch()
+    start = os.fsencode(tmp_path) + b"/"
+    assert files.complete(start + b"ma", directories=False) == [start + b"main.c", start + b"main.d/"]
+    assert files.complete(start + b"ma", directories=True) == [start + b"main.d/"]
+    assert files.complete(start + b"none/x", directories=False) == []
+    files.chdir(os.fsencode(tmp_path))
+    assert files.complete(b"oth", directories=False) == [b"other"]
+    monkeypatch.setenv("HOME", os.fspath(tmp_path))
+    assert files.complete(b"~/oth", directories=False) == [start + b"other"]

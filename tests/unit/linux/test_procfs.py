@@ -209,3 +209,21 @@ def test_a_zombie_leader_leaves_its_threads_to_be_asked(zombie_leader: int) -> N
     assert os.path.samefile(procfs.exec_path(zombie_leader), sys.executable)
     assert os.path.samefile(procfs.exec_path(zombie_leader, live), sys.executable)
     assert procfs.auxv(live)
+
+
+def test_processes_are_found_by_name(tmp_path: Path) -> None:
+    program = tmp_path / "quite-a-long-name-for-a-program"
+    program.symlink_to(sys.executable)
+    words = [os.fspath(program), "-c", "import os; os.write(1, b'r'); os.read(0, 1)"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        process.stdout.read(1)
+        real = os.path.realpath(sys.executable)
+        # What the kernel calls it is cut, and is the name it was started by.
+        for name in (real, os.path.basename(real), "quite-a-long-na"):
+            assert process.pid in procfs.processes_named(name)
+        assert process.pid not in procfs.processes_named("quite-a-long-name")
+        process.stdin.close()
+    assert process.pid not in procfs.processes_named(real)
+    assert os.getpid() not in procfs.processes_named(real)

@@ -385,3 +385,51 @@ def test_the_program_gets_the_terminal_and_gives_it_back() -> None:
     os.close(controller)
     assert out == b"[True, True, True, True]\n", text
     assert text.count(b"SigIgn:\t0000000000000000") == 2, text
+
+
+# Standard streams
+
+
+def test_streams_are_files(tmp_path: Path) -> None:
+    (tmp_path / "in").write_text("line\n")
+    streams = ("in", "out", str(tmp_path / "err"))
+    spec = LaunchSpec(
+        ["/bin/sh", "-c", "cat; echo no >&2"], with_shell=False, working_directory=str(tmp_path), streams=streams
+    )
+    child = spawn.spawn(spec)
+    assert trace(child)[1] == 0
+    child.close()
+    assert ((tmp_path / "out").read_text(), (tmp_path / "err").read_text()) == ("line\n", "no\n")
+
+
+def test_one_file_for_both_outputs_is_written_in_order(tmp_path: Path) -> None:
+    path = str(tmp_path / "both")
+    spec = LaunchSpec(
+        ["/bin/sh", "-c", "echo a; echo b >&2; echo c"], with_shell=False, streams=("/dev/null", path, path)
+    )
+    child = spawn.spawn(spec)
+    assert trace(child)[1] == 0
+    child.close()
+    assert Path(path).read_text() == "a\nb\nc\n"
+
+
+def test_a_stream_that_cannot_be_opened_is_named() -> None:
+    child = spawn.spawn(LaunchSpec(["/bin/true"], with_shell=False, streams=(None, "/no-such-folder/x", None)))
+    _, status = os.waitpid(child.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 127
+    assert child.failure() == "Cannot open /no-such-folder/x: No such file or directory"
+    assert child.cause() == "open failed: No such file or directory"
+    child.release()
+    child.close()
+
+
+def test_a_program_that_nobody_traces_is_reaped() -> None:
+    child = spawn.spawn(LaunchSpec(["/bin/true"], with_shell=False))
+    child.release()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert child.failure() is None
+    child.reap()
+    child.reap()
+    child.close()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(child.pid, 0)
