@@ -78,6 +78,18 @@ def thread_name(pid: int, tid: int, *, root: str = PROC) -> str | None:
     return None if data is None else data.removesuffix(b"\n").decode("utf-8", "replace")
 
 
+def read_name(fd: int) -> str | None:
+    """Return the kernel's name of a thread; None once it is gone.
+
+    Args:
+        fd: An open ``comm``; it is read by offset and may be kept for the next time.
+    """
+    try:
+        return os.pread(fd, 64, 0).removesuffix(b"\n").decode("utf-8", "replace")
+    except OSError:
+        return None
+
+
 def stat_fields(tid: int, *, root: str = PROC) -> list[bytes]:
     """Return the fields of ``stat`` from the state on: proc(5)'s field 3 is at index 0."""
     data = read_file(f"{root}/{tid}/stat")

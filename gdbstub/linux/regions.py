@@ -48,11 +48,13 @@ class RegionMap:
         maps: The text of ``maps`` or of ``smaps``.
     """
 
-    __slots__ = ("_details", "_rows", "_starts")
+    __slots__ = ("_details", "_known", "_rows", "_starts")
 
     def __init__(self, maps: bytes) -> None:
         self._rows: list[tuple[bytes, bytes, bytes, bytes, bytes]] = _lines(maps)
         self._starts = [int(row[0], 16) for row in self._rows]
+        #: Those that were asked for.
+        self._known: dict[int, MemoryRegion] = {}
         #: What ``smaps`` says about each mapping, below its line.
         self._details = _line_split(maps)[1:] if b"\nVmFlags:" in maps else []
 
@@ -60,22 +62,27 @@ class RegionMap:
         """Return the mapping at an address, or the gap from it to the next one."""
         index = bisect_right(self._starts, address) - 1
         if index >= 0:
-            _, end, permissions, _, name = self._rows[index]
-            if address < int(end, 16):
-                start = self._starts[index]
-                flags, key = self._detail(index)
-                return MemoryRegion(
-                    Addr(start),
-                    int(end, 16) - start,
-                    True,
-                    permissions[:3].replace(b"-", b"").decode("ascii"),
-                    # The kernel writes a newline inside a name as an octal escape, and nothing else.
-                    name.replace(b"\\012", b"\n"),
-                    flags,
-                    key,
-                )
+            region = self._known.get(index) or self._mapping(index)
+            if address < region.start + region.size:
+                return region
         after = self._starts[index + 1] if index + 1 < len(self._starts) else _END
         return MemoryRegion(address, max(0, after - address), False)
+
+    def _mapping(self, index: int) -> MemoryRegion:
+        start = self._starts[index]
+        _, end, permissions, _, name = self._rows[index]
+        flags, key = self._detail(index)
+        region = self._known[index] = MemoryRegion(
+            Addr(start),
+            int(end, 16) - start,
+            True,
+            permissions[:3].replace(b"-", b"").decode("ascii"),
+            # The kernel writes a newline inside a name as an octal escape, and nothing else.
+            name.replace(b"\\012", b"\n"),
+            flags,
+            key,
+        )
+        return region
 
     def _detail(self, index: int) -> tuple[tuple[str, ...], int | None]:
         if index >= len(self._details):

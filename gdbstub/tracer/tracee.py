@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from gdbstub.linux import procfs
 from gdbstub.linux.regsets import RegisterFile
@@ -18,6 +18,10 @@ from gdbstub.vocab.ids import NO_SIGNAL, Addr, EngineId, Signo, Tid
 if TYPE_CHECKING:
     from gdbstub.tracer.inferior import Inferior
     from gdbstub.tracer.injections import Injection
+
+
+#: Descriptors of names that are kept at most: a process may have more threads than we may have files.
+_NAMES_KEPT = 64
 
 
 class RunState(Enum):
@@ -72,7 +76,11 @@ class Repeated(NamedTuple):
 class Tracee:
     """One traced thread."""
 
+    #: How many threads keep the descriptor of their name.
+    _names_open: ClassVar[int] = 0
+
     __slots__ = (
+        "_name_fd",
         "arrival",
         "awaited_by",
         "blocked",
@@ -143,6 +151,7 @@ class Tracee:
         self.rearm = False
         self.on_first_stop: Callable[[], None] | None = None
         self.stat_fd = -1
+        self._name_fd = -1
 
     @property
     def stopped(self) -> bool:
@@ -158,8 +167,24 @@ class Tracee:
                 return None
         return procfs.last_cpu(self.stat_fd)
 
+    def name(self) -> str | None:
+        """Return the kernel's name of it; the first threads asked about keep a descriptor for the next time."""
+        if self._name_fd < 0:
+            if Tracee._names_open >= _NAMES_KEPT:
+                return procfs.thread_name(self.tid, self.tid)
+            try:
+                self._name_fd = os.open(f"/proc/{self.tid}/task/{self.tid}/comm", os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:
+                return None
+            Tracee._names_open += 1
+        return procfs.read_name(self._name_fd)
+
     def close(self) -> None:
         """Close what is open for this thread, which is gone."""
+        if self._name_fd >= 0:
+            os.close(self._name_fd)
+            self._name_fd = -1
+            Tracee._names_open -= 1
         if self.injection is not None:
             self.injection.fail(TraceeGone(self.tid))
         if self.stat_fd >= 0:

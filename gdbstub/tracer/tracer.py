@@ -275,7 +275,7 @@ class Tracer:
 
     def thread_name(self, tid: Tid) -> str | None:
         """Return the kernel's name of a thread."""
-        return procfs.thread_name(Pid(self._world.tracee(tid).tid), tid)
+        return self._world.tracee(tid).name()
 
     def thread_core(self, tid: Tid) -> int | None:
         """Return the processor a thread last ran on."""

@@ -166,7 +166,8 @@ class Conversation:
 
     def compress(self) -> None:
         """Send replies from now on in the form that says whether they are compressed."""
-        self.compression = Compression()
+        # lldb asks again after its second qSupported: what is known of the link stays known.
+        self.compression = self.compression or Compression()
 
     def end_acks(self) -> None:
         """Stop acknowledging, after the reply that is under way."""

@@ -58,6 +58,8 @@ class Dialect(NamedTuple):
     run_lengths: bool
     #: ``x`` is answered with the bytes alone, and ``x ADDRESS,0`` with OK; otherwise after a ``b``.
     bare_binary: bool
+    #: Runs of zeros are worth sending short: lldb has compression for slow links, and on others it only costs time.
+    run_lengths: bool
     #: The list of libraries is an error, not empty, until the dynamic linker has made it.
     early_libraries_fail: bool
     #: ``qOffsets`` is answered, with the distance of the sections.
@@ -114,6 +116,7 @@ GDB = Dialect(
     own_errors=False,
     run_lengths=True,
     bare_binary=False,
+    run_lengths=True,
     early_libraries_fail=False,
     # QUIRK(gdb, all): it moves the program and looks at its breakpoints again before it has read the description of
     # the registers; ``break *main`` then stays where it was.  The auxiliary vector tells it the same, later.
@@ -145,6 +148,7 @@ LLDB = Dialect(
     own_errors=True,
     run_lengths=False,
     bare_binary=True,
+    run_lengths=False,
     early_libraries_fail=True,
     tells_offsets=True,
     offers=TO_LLDB,

@@ -13,7 +13,7 @@ import errno
 from functools import partial
 from typing import Protocol
 
-from gdbstub.arch.catalogue import Catalogue, Entry, catalogue_xml
+from gdbstub.arch.catalogue import Catalogue, Entry, Piece, catalogue_xml
 from gdbstub.arch.spec import ArchSpec
 from gdbstub.arch.tdesc import target_xml
 from gdbstub.arch.x86_catalogue import x86_catalogue
@@ -87,6 +87,26 @@ class ListedNumbering:
     def __init__(self, spec: ArchSpec) -> None:
         self._spec = spec
         self.catalogue: Catalogue = x86_catalogue(spec)
+        places: dict[int, int] = {}
+        at = 0
+        for register in spec.registers:
+            places[register.number] = at
+            at += register.bits // 8
+        #: Where the pieces of ``g`` are in the target's own block of all registers, and the zeros behind each.
+        self._all = [
+            (slice(places[piece.number] + piece.offset, places[piece.number] + piece.offset + piece.size), padding)
+            for entry in self.catalogue.roots
+            for piece, padding in _padded(entry)
+        ]
+        width_of = {register.number: register.bits // 8 for register in spec.registers}
+        #: The registers that are one of the target's as a whole, with its number.
+        self._whole = {
+            entry.number: entry.pieces[0].number
+            for entry in self.catalogue.entries
+            if len(entry.pieces) == 1
+            and entry.pieces[0].offset == 0
+            and entry.pieces[0].size == entry.size == width_of[entry.pieces[0].number]
+        }
 
     def description(self) -> bytes:
         """Return the target description."""
@@ -104,8 +124,8 @@ class ListedNumbering:
 
     def read_all(self, target: Target, tid: Tid) -> bytes:
         """Return all registers."""
-        read = partial(target.read_register, tid)
-        return b"".join([self.catalogue.read(entry, read) for entry in self.catalogue.roots])
+        block = target.read_registers(tid)
+        return b"".join([block[place] + padding for place, padding in self._all])
 
     def write_all(self, target: Target, tid: Tid, data: bytes) -> None:
         """Replace all registers; a shorter ``data`` leaves the rest."""
@@ -122,6 +142,9 @@ class ListedNumbering:
 
     def read(self, target: Target, tid: Tid, number: int) -> bytes:
         """Return one register."""
+        whole = self._whole.get(number)
+        if whole is not None:
+            return target.read_register(tid, whole)
         return self.catalogue.read(self.entry(number), partial(target.read_register, tid))
 
     def write(self, target: Target, tid: Tid, number: int, data: bytes) -> None:
@@ -131,3 +154,22 @@ class ListedNumbering:
             raise TargetError(errno.EINVAL, f"{entry.name} has {entry.size} bytes, not {len(data)}")
         for each, value in self.catalogue.split(entry, data, partial(target.read_register, tid)):
             target.write_register(tid, each, value)
+
+
+def _padded(entry: Entry) -> list[tuple[Piece, bytes]]:
+    """Return a register's pieces with the zeros behind each: there are some behind the last of a narrow one."""
+    kept = sum(piece.size for piece in entry.pieces)
+    last = len(entry.pieces) - 1
+    return [(piece, bytes(entry.size - kept) if index == last else b"") for index, piece in enumerate(entry.pieces)]
+
+
+# Specs are made once and compare by identity: hashing a whole one costs more than its use.
+_made: dict[int, ListedNumbering] = {}
+
+
+def listed_numbering(spec: ArchSpec) -> ListedNumbering:
+    """Return LLDB's way to count the registers of an ArchSpec."""
+    found = _made.get(id(spec))
+    if found is None:
+        found = _made[id(spec)] = ListedNumbering(spec)
+    return found

@@ -23,7 +23,7 @@ from gdbstub.engines.gdbremote.dispatch import DEBUGGING
 from gdbstub.engines.gdbremote.handlers.lifecycle import take
 from gdbstub.engines.gdbremote.host import Host, SessionDefaults
 from gdbstub.engines.gdbremote.notifications import Notifications
-from gdbstub.engines.gdbremote.numbering import ListedNumbering, Numbering, PlainNumbering
+from gdbstub.engines.gdbremote.numbering import Numbering, PlainNumbering, listed_numbering
 from gdbstub.engines.gdbremote.observations import Observations
 from gdbstub.engines.gdbremote.reports import Awaiting, Reports
 from gdbstub.engines.gdbremote.role import OBSERVER_MAY
@@ -183,7 +183,7 @@ class Session(Conversation):
     def numbering(self, tid: Tid) -> Numbering:
         """Return how this client counts the registers of a thread."""
         spec = self.target.arch(self.target.pid_of(tid))
-        return ListedNumbering(spec) if self.dialect.lists_registers else PlainNumbering(spec)
+        return listed_numbering(spec) if self.dialect.lists_registers else PlainNumbering(spec)
 
     def standing_signal(self, pid: Pid) -> int:
         """Return the signal, as it goes over the wire, of a thread that merely stands."""

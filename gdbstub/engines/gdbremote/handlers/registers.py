@@ -12,7 +12,7 @@ from gdbstub.arch.catalogue import register_info
 from gdbstub.engines.gdbremote.dispatch import handles
 from gdbstub.engines.gdbremote.handlers.threads import find_thread
 from gdbstub.engines.gdbremote.handlers.tracing import frame_register, frame_registers, refuse_in_frame
-from gdbstub.engines.gdbremote.numbering import ListedNumbering
+from gdbstub.engines.gdbremote.numbering import listed_numbering
 from gdbstub.rsp.commands.registers import (
     ReadRegister,
     ReadRegisters,
@@ -87,7 +87,7 @@ def write_register(session: Session, cmd: WriteRegister) -> Reply:
 @handles(RegisterInformation)
 def register_information(session: Session, cmd: RegisterInformation) -> Reply:
     """Say what one register is, in LLDB's counting whatever the client's is."""
-    numbering = ListedNumbering(session.target.arch(session.process()))
+    numbering = listed_numbering(session.target.arch(session.process()))
     return register_info(numbering.entry(cmd.number))
 
 

@@ -19,7 +19,7 @@ from gdbstub.rsp.commands.threadinfo import (
     ThreadStopInformation,
 )
 from gdbstub.rsp.hexcodec import escape
-from gdbstub.rsp.replies import OK, Reply
+from gdbstub.rsp.replies import EMPTY, Reply
 
 if TYPE_CHECKING:
     from gdbstub.engines.gdbremote.conversation import Conversation
@@ -42,9 +42,10 @@ def thread_stop_information(session: Session, cmd: ThreadStopInformation) -> Rep
 
 @handles(ThreadDetails)
 def thread_details(session: Session, cmd: ThreadDetails) -> Reply:
-    """Say more about one thread, or that it can be asked."""
+    """Say more about one thread."""
     if cmd.thread is None:
-        return OK
+        # QUIRK(lldb, all): told that this can be asked, it asks for each thread that it shows, and shows none of it.
+        return EMPTY
     if not session.target.has_thread(cmd.thread):
         raise faults.no_such_thread()
     return escape(thread_json(session, cmd.thread))
