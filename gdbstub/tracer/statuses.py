@@ -277,7 +277,7 @@ class Statuses:
             pushedflags.mend(tracee)
         if meaning is Trap.SITE:
             registers.set_pc(before)
-            self._site_hit(tracee, before)
+            self._site_hit(tracee, before, stepping)
         elif meaning is Trap.SLOT:
             if over and tracee.arrival is not None and registers.pc != tracee.arrival.pc:
                 tracee.arrival = None
@@ -303,7 +303,7 @@ class Statuses:
                 return False
         return any(sig == _SIGTRAP and code > 0 for sig, code in ptrace_calls.queued_signals(tracee.tid))
 
-    def _site_hit(self, tracee: Tracee, address: Addr) -> None:
+    def _site_hit(self, tracee: Tracee, address: Addr, stepping: bool) -> None:
         inferior = tracee.inferior
         site = inferior.sites.at(address)
         sp = Addr(tracee.registers.sp)
@@ -311,13 +311,21 @@ class Statuses:
         if arrival is None or arrival.pc != address or arrival.sp != sp:
             arrival = tracee.arrival = Arrival(address, sp)
         owners: list[EngineId] = []
+        held = False
         if site is not None and inferior.startup is None:
             owners = [e for e in inferior.arbiter.engines() if e in site.owners and e not in arrival.engines]
         if owners:
             arrival.engines.update(owners)
             if inferior.rules:
                 owners = [e for e in owners if self._is_told(tracee, e, address, hardware=False)]
-            self._world.offer(tracee, SiteHit(inferior.pid, tracee.tid, address, hardware=False), owners)
+            held = self._world.offer(tracee, SiteHit(inferior.pid, tracee.tid, address, hardware=False), owners)
+        if not held and site is not None and site.shadow == inferior.spec.trap:
+            # Below the patch the program has a trap of its own, which has run by now as far as it ever will.
+            tracee.arrival = None
+            tracee.registers.set_pc(Addr(address + inferior.spec.pc_correction))
+            if stepping:
+                self._step_done(tracee)
+                return
         self._settler.rerun(tracee)
 
     def _is_told(self, tracee: Tracee, engine_id: EngineId, address: Addr, *, hardware: bool) -> bool:

@@ -237,6 +237,22 @@ def test_g59_a_trap_instruction_of_the_program_survives_a_breakpoint_on_it(build
         assert stub.line() == "passed 1"
 
 
+def test_g59_a_trap_instruction_of_the_program_is_passed_like_any_other_instruction(build: TraceeBuilder) -> None:
+    program = build("own_trap")
+    with at_ready(program) as (stub, client):
+        client.insert(0, program.address("own_trap"))
+        for passed in (1, 2):
+            stop = order(stub, client, "g")
+            assert "swbreak" in stop.fields and client.pc(stop) == program.address("own_trap"), stop
+            if passed == 2:
+                stop = client.step(stop.tid)
+                assert client.pc(stop) == program.address("after_trap"), stop
+            client.resume()
+            assert stub.line() == f"passed {passed}"
+            client.interrupt()
+        finish(stub, client)
+
+
 def test_g60_no_thread_runs_through_a_breakpoint_that_another_steps_over(build: TraceeBuilder) -> None:
     program = build("hot")
     threads, rounds = 8, 40

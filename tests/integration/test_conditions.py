@@ -40,6 +40,21 @@ def insert(
     client.ok(packet)
 
 
+def test_a_false_condition_on_a_trap_instruction_of_the_program(build: TraceeBuilder) -> None:
+    """gdb skips such an instruction by itself, but only where it was told of it."""
+    program = build("own_trap")
+    with at_ready(program) as (stub, client):
+        insert(client, 0, program.address("own_trap"), conditions=(b"\x22\x00\x27",))
+        client.resume()
+        stub.tell("gg")
+        assert (stub.line(), stub.line()) == ("passed 1", "passed 2")
+        client.interrupt()
+        client.remove(0, program.address("own_trap"))
+        client.resume()
+        stub.tell("q")
+        expect_exit(client)
+
+
 @pytest.mark.parametrize("kind", [0, 1])
 def test_only_a_true_condition_stops(build: TraceeBuilder, kind: int) -> None:
     program = build("hot")
