@@ -349,6 +349,10 @@ class Tracer:
             # To pass on what was reported is no change: another engine's replacement stands.
             if sig != tracee.signal:
                 tracee.parked = sig
+                if tracee.arrival is not None:
+                    # QUIRK(gdb, all): for a signal of its own it waits at the site until the handler is back there.
+                    # Test: integration/test_hits.py, handler.
+                    tracee.arrival.engines.discard(engine_id)
         elif sig:
             tracee.injected.append(sig)
             try:

@@ -171,7 +171,7 @@ class World:
 
     def offer(self, tracee: Tracee, event: TraceEvent, engine_ids: Iterable[EngineId]) -> bool:
         """Offer an event to engines, in order; tell whether one of them holds the thread for it."""
-        held = False
+        holders: list[EngineId] = []
         for engine_id in engine_ids:
             engine = self.engines.get(engine_id)
             if engine is None or type(event) not in engine.wants:
@@ -182,10 +182,13 @@ class World:
                 self._failed(engine_id, failure)
                 continue
             if vote is Vote.STOP:
-                held = True
+                holders.append(engine_id)
                 tracee.awaited_by.discard(engine_id)
                 tracee.inferior.arbiter.amend(engine_id, tracee.tid, Vote.STOP)
-        return held
+        if tracee.arrival is not None and holders and tracee.stopped and tracee.registers.pc != tracee.arrival.pc:
+            # They see it elsewhere, in a signal handler say: to come back to the site is news.
+            tracee.arrival.engines.difference_update(holders)
+        return bool(holders)
 
     def guard(self, engine_id: EngineId, callback: Callable[[], object]) -> None:
         """Call an engine; one that raises is detached, and the inferior runs on."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support import proc
-from tests.support.dialogue import at_ready, attached, order
+from tests.support.dialogue import at_ready, attached, expect_exit, order
 from tests.support.gdb_signals import GdbSignal
 from tests.support.rsp_client import DEFAULT_FEATURES
 from tests.support.tracees import TraceeBuilder
@@ -40,6 +42,33 @@ def test_a_thread_that_the_client_moved_past_a_breakpoint_hits_it_again(build: T
         assert client.cont().is_breakpoint
         client.resume()
         assert stub.line() == "total 2"
+
+
+@pytest.mark.parametrize("steps", [True, False], ids=["steps", "continues"])
+def test_a_client_that_sends_a_signal_at_a_breakpoint_meets_it_again_after_the_handler(
+    build: TraceeBuilder, steps: bool
+) -> None:
+    program = build("hot_alarm")
+    hot = program.address("hot")
+    with at_ready(program, 2, 900_000) as (stub, client):
+        client.pass_signals(GdbSignal.ALRM)
+        client.insert(0, hot)
+        stop = order(stub, client, "g")
+        assert client.pc(stop) == hot
+        if steps:
+            stop = client.step(stop.tid, GdbSignal.ALRM)
+            assert client.pc(stop) == program.address("on_alarm")
+            stop = client.cont()
+        else:
+            stop = client.cont(GdbSignal.ALRM)
+        assert "swbreak" in stop.fields and client.pc(stop) == hot, stop
+        assert (client.read_word(program.address("alarms")), client.read_word(program.address("rounds"))) == (1, 0)
+        stop = client.cont()
+        assert client.read_word(program.address("rounds")) == 1
+        client.remove(0, hot)
+        client.resume()
+        assert stub.line() == "rounds 2 alarms 1"
+        expect_exit(client)
 
 
 def test_a_fault_at_a_breakpoint_is_reported_though_its_signal_is_passed(build: TraceeBuilder) -> None:
