@@ -54,8 +54,6 @@ class Dialect(NamedTuple):
     tells_kills: bool
     #: Errors have LLDB's numbers, and a failed start is told by the call that failed.
     own_errors: bool
-    #: Runs of one character are sent as a count.
-    run_lengths: bool
     #: ``x`` is answered with the bytes alone, and ``x ADDRESS,0`` with OK; otherwise after a ``b``.
     bare_binary: bool
     #: Runs of zeros are worth sending short: lldb has compression for slow links, and on others it only costs time.
@@ -114,7 +112,6 @@ GDB = Dialect(
     signals_each=False,
     tells_kills=False,
     own_errors=False,
-    run_lengths=True,
     bare_binary=False,
     run_lengths=True,
     early_libraries_fail=False,
@@ -146,7 +143,6 @@ LLDB = Dialect(
     signals_each=True,
     tells_kills=True,
     own_errors=True,
-    run_lengths=False,
     bare_binary=True,
     run_lengths=False,
     early_libraries_fail=True,

@@ -87,7 +87,7 @@ def test_the_machine_is_known_before_there_is_a_process() -> None:
 
 
 def test_more_about_a_thread() -> None:
-    play = lldb().gets(b"jThreadExtendedInfo:").sends(b"OK")
+    play = lldb().gets(b"jThreadExtendedInfo:").sends(b"")
     details = json.loads(unescaped(play.gets(b'jThreadExtendedInfo:{"thread":100}]').sent()))
     assert (details["tid"], details["name"], details["core"]) == (0x64, "fake", 1)
     play.gets(b'jThreadExtendedInfo:{"thread":1}]').sends(b"E15")
