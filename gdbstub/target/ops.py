@@ -332,6 +332,9 @@ class Target(Protocol):
     def read_siginfo(self, tid: Tid) -> bytes:
         """Return the siginfo_t of the current stop, in the form that the program has it."""
 
+    def signal_sets(self, tid: Tid) -> tuple[int, int]:
+        """Return the signals that a process ignores and those that it handles, a bit each from signal 1 on."""
+
     def write_siginfo(self, tid: Tid, data: bytes) -> None:
         """Replace the siginfo_t that is about to be delivered."""
 

@@ -559,6 +559,11 @@ class Tracer:
         data = kept if kept is not None else ptrace_calls.read_siginfo(tid)
         return data if tracee.inferior.spec.pointer_size == 8 else siginfo.to_32(data)
 
+    def signal_sets(self, tid: Tid) -> tuple[int, int]:
+        """Return the signals that a process ignores and those that it handles, a bit each from signal 1 on."""
+        fields = procfs.status_fields(self._world.tracee(tid).tid)
+        return int(fields.get("SigIgn", "0"), 16), int(fields.get("SigCgt", "0"), 16)
+
     def write_siginfo(self, tid: Tid, data: bytes) -> None:
         """Replace the siginfo_t that is about to be delivered."""
         tracee = self._registers(tid)

@@ -423,6 +423,9 @@ class FakeTarget:
     def read_siginfo(self, tid: Tid) -> bytes:
         return self._stopped(tid).siginfo
 
+    def signal_sets(self, tid: Tid) -> tuple[int, int]:
+        return 0, 0
+
     def write_siginfo(self, tid: Tid, data: bytes) -> None:
         self._stopped(tid).siginfo = data
 
