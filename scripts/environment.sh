@@ -39,6 +39,7 @@ install_system_packages() {
     if [ "$group" = dev ]; then
         can_compile -m32 || missing+=(gcc-multilib)
         command -v musl-gcc >/dev/null || missing+=(musl-tools)
+        command -v strace >/dev/null || missing+=(strace)
         command -v g++ >/dev/null || missing+=(g++)
         command -v go >/dev/null || missing+=(golang-go)
         command -v rustc >/dev/null || missing+=(rustc)

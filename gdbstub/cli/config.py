@@ -56,6 +56,8 @@ class Config:
     new_session: bool = False
     allow_any_user: bool = False
     on_disconnect: OnDisconnect = OnDisconnect.KEEP
+    #: A file for a log of system calls, its options behind it.
+    strace: str | None = None
     #: Other places to listen, in order.
     side_doors: tuple[SideDoor, ...] = ()
     #: Files of engines, each with its argument after a comma.

@@ -75,6 +75,11 @@ class _Draft:
             raise refuse("--ready-file wants the name of a file")
         self.fields["ready_file"] = value
 
+    def strace(self, value: str) -> None:
+        if not value.strip():
+            raise refuse("--strace wants the name of a file, and - for stderr")
+        self.fields["strace"] = value
+
     def on_disconnect(self, value: str) -> None:
         try:
             self.fields["on_disconnect"] = OnDisconnect(value)
@@ -147,6 +152,7 @@ _VALUES: dict[str, Callable[[_Draft, str], None]] = {
     "--debug-file": _Draft.debug_file,
     "--ready-fd": _Draft.ready_fd,
     "--ready-file": _Draft.ready_file,
+    "--strace": _Draft.strace,
     "--on-disconnect": _Draft.on_disconnect,
     "--listen": _Draft.listen,
     "--engine": _Draft.engine,

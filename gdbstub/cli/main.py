@@ -61,6 +61,12 @@ def _platform(argv: list[str]) -> int:
         return 1
 
 
+def _strace(argv: list[str]) -> int:
+    from gdbstub.cli import strace
+
+    return strace.run(argv)
+
+
 def _version(argv: list[str]) -> int:
     from gdbstub.cli import usage
 
@@ -71,6 +77,7 @@ def _version(argv: list[str]) -> int:
 _SUBCOMMANDS: dict[str, Callable[[list[str]], int]] = {
     "doctor": _doctor,
     "packets": _packets,
+    "strace": _strace,
     "gdbserver": _lldb_server,
     "g": _lldb_server,
     "platform": _platform,
@@ -187,6 +194,7 @@ def _serve(config: Config) -> int:
         engines=_engines(config),
         ready_fd=config.ready_fd,
         ready_file=config.ready_file,
+        strace=config.strace,
         pipe_fd=config.pipe_fd,
         named_pipe=config.named_pipe,
         dialect=LLDB if as_lldb_server else GDB,

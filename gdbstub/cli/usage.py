@@ -30,6 +30,7 @@ Usage:\tgdbserver [OPTIONS] COMM PROG [ARGS ...]
 \tgdbserver [OPTIONS] --multi COMM [PROG [ARGS ...]]
 \tgdbstub doctor [PID]
 \tgdbstub packets
+\tgdbstub strace [OPTIONS] PROG [ARGS ...] | -p PID | COMM
 """
 
 _BODY = """
@@ -92,6 +93,9 @@ Beside the clients:
   --engine=FILE[,ARGUMENT]
                         Load an engine of your own, a Python file, that takes part
                         in every process; see docs/ENGINES.md.
+  --strace=FILE         Log the system calls of all processes to FILE, - being stderr.
+                        strace's options may follow the name, in the same word:
+                        --strace='/tmp/log -e trace=%file'.  See gdbstub strace --help.
 
 For programs that start this server:
 
@@ -118,6 +122,8 @@ Subcommands:
 
   gdbstub doctor [PID]  Tell what this machine allows, and what stands in the way
                         of attaching to PID.
+  gdbstub strace ...    Log system calls: of a program, a process, or of what a
+                        running server traces.
   gdbstub packets       List the packets that are understood.
 """
 

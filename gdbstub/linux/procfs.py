@@ -196,6 +196,12 @@ def thread_group(tid: int, *, root: str = PROC) -> Pid | None:
     return None if number is None else Pid(number)
 
 
+def handles_signal(tid: int, sig: int, *, root: str = PROC) -> bool:
+    """Tell whether a thread's process has a handler of its own for a signal."""
+    caught = status_fields(tid, root=root).get("SigCgt", "0")
+    return bool(int(caught, 16) >> (sig - 1) & 1)
+
+
 def command_line(pid: int, *, root: str = PROC) -> list[str]:
     """Return the arguments of a process; empty for a zombie and for a kernel thread."""
     data = read_file(f"{root}/{pid}/cmdline")

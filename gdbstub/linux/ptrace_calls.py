@@ -52,8 +52,10 @@ from gdbstub.linux.constants import (
     PTRACE_SYSCALL,
     PTRACE_SYSCALL_INFO_ENTRY,
     PTRACE_SYSCALL_INFO_EXIT,
+    PTRACE_SYSCALL_INFO_SECCOMP,
     SIGINFO_SIZE,
 )
+from gdbstub.target.calls import SyscallInfo
 from gdbstub.vocab.errors import TargetError, TraceeGone
 from gdbstub.vocab.ids import NO_SIGNAL, Addr, Signo, Tid
 
@@ -228,29 +230,23 @@ def queued_signals(tid: Tid) -> list[tuple[int, int]]:
     return [(signo, code) for signo, code in heads]
 
 
-class SyscallInfo(NamedTuple):
-    """What a syscall-stop is: ``entry`` with ``number``, or exit with ``result``."""
-
-    entry: bool
-    number: int
-    result: int
-
-
-_syscall_info_entry = struct.Struct("=B3xIQQQ").unpack_from
-_syscall_info_exit = struct.Struct("=24xqB").unpack_from
+_syscall_info_entry = struct.Struct("=B3xI8xQq6Q").unpack_from
+_syscall_info_exit = struct.Struct("=24xq?").unpack_from
+_NO_ARGUMENTS = (0, 0, 0, 0, 0, 0)
 
 
 def syscall_info(tid: Tid) -> SyscallInfo | None:
-    """Tell entry from exit in a syscall-stop; None where the kernel calls it neither.
+    """Tell what a syscall-stop is; None where the kernel calls it neither an entry nor a return.
 
+    A stop for a seccomp filter is an entry as well.
     Source: PTRACE_GET_SYSCALL_INFO in ptrace(2), Linux 5.3.
     """
     _hot(PTRACE_GET_SYSCALL_INFO, tid, 88, _regset_at)
-    op, _arch, _ip, _sp, number = _syscall_info_entry(_regset)
-    if op == PTRACE_SYSCALL_INFO_ENTRY:
-        return SyscallInfo(True, number, 0)
+    op, arch, stack, number, *args = _syscall_info_entry(_regset)
     if op == PTRACE_SYSCALL_INFO_EXIT:
-        return SyscallInfo(False, -1, _syscall_info_exit(_regset)[0])
+        return SyscallInfo(False, arch, -1, _NO_ARGUMENTS, stack, *_syscall_info_exit(_regset))
+    if op in (PTRACE_SYSCALL_INFO_ENTRY, PTRACE_SYSCALL_INFO_SECCOMP):
+        return SyscallInfo(True, arch, number, tuple(args), stack)
     return None
 
 

@@ -345,6 +345,14 @@ class RegisterFile:
             self._poke(_ORIG_RAX, _NO_SYSCALL)
         self._poke(_RIP, value)
 
+    def set_syscall(self, number: int) -> None:
+        """Replace the call that the tracee is about to enter, or what it is told that it was in; -1 skips it."""
+        self._poke(_ORIG_RAX, number & _NO_SYSCALL)
+
+    def set_result(self, value: int) -> None:
+        """Replace the result of the call from which the tracee returns."""
+        self._poke(_RAX, value & _NO_SYSCALL)
+
     def expedited(self) -> tuple[tuple[int, bytes], ...]:
         """Return the registers that every stop reply carries, by number."""
         raw = self._general or self.general()

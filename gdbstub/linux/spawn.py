@@ -19,7 +19,7 @@ import os
 import signal
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from gdbstub.linux import ptrace_calls
 from gdbstub.linux.constants import ADDR_NO_RANDOMIZE
@@ -27,6 +27,10 @@ from gdbstub.target.ops import LaunchSpec
 from gdbstub.vocab.errors import TargetError
 from gdbstub.vocab.ids import Pid
 from gdbstub.vocab.shellwords import escape_for_shell
+
+if TYPE_CHECKING:
+    # Few programs are filtered.
+    from gdbstub.linux import seccomp
 
 #: What a shell exits with when it cannot run a command.
 EXIT_CANNOT_EXEC: Final = 127
@@ -43,6 +47,8 @@ _STEP_EXEC = 0
 _STEP_CHDIR = 1
 #: And the two that follow.
 _STEP_STDIN = 2
+#: Behind the three streams.
+_STEP_FILTER = 5
 
 _CALLS = {_STEP_EXEC: "execve", _STEP_CHDIR: "chdir"}
 
@@ -198,6 +204,7 @@ def _run_child(
     null_fd: int,
     gate_fds: tuple[int, int],
     report_fd: int,
+    seccomp_filter: seccomp.Filter | None,
 ) -> NoReturn:
     """Become the program, or report why not.  Never returns, never raises."""
     step, code = _STEP_EXEC, errno.EINVAL
@@ -222,6 +229,12 @@ def _run_child(
         code = errno.EINVAL
         if not os.read(gate_fds[0], 1):
             os._exit(EXIT_CANNOT_EXEC)
+        if seccomp_filter is not None:
+            step = _STEP_FILTER
+            code = seccomp_filter.install()
+            if code:
+                raise OSError(code, "seccomp")
+            step = _STEP_EXEC
         code = _exec_first(candidates, argv, spec.environment)
     except OSError as failure:
         code = failure.errno or code
@@ -269,8 +282,13 @@ def spawn(spec: LaunchSpec) -> Spawned:
     argv, execs_to_skip = command_of(spec, shell)
     if any("\0" in word for word in argv):
         raise TargetError(errno.EINVAL, "a NUL byte in the command")
-    candidates = _candidates(argv[0], spec.environment)
+    candidates = [spec.path] if spec.path is not None else _candidates(argv[0], spec.environment)
     to_default = _signals_to_default()
+    seccomp_filter = None
+    if spec.only_syscalls is not None:
+        from gdbstub.linux import seccomp
+
+        seccomp_filter = seccomp.Filter(seccomp.program(spec.only_syscalls))
     fds: list[int] = []
     try:
         gate_fds = os.pipe()
@@ -286,7 +304,7 @@ def spawn(spec: LaunchSpec) -> Spawned:
         try:
             pid = os.fork()
             if pid == 0:
-                _run_child(spec, candidates, argv, to_default, null_fd, gate_fds, report_fds[1])
+                _run_child(spec, candidates, argv, to_default, null_fd, gate_fds, report_fds[1], seccomp_filter)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             if persona != -1:
@@ -306,6 +324,7 @@ def spawn(spec: LaunchSpec) -> Spawned:
     _foreground.give(pid)
     what = [f"Cannot exec {argv[0]}", f"Cannot change directory to {spec.working_directory}"]
     what += [f"Cannot open {path}" for path in spec.streams]
+    what.append("Cannot filter system calls")
     spawned = Spawned(Pid(pid), execs_to_skip, what, gate_fds[1], report_fds[0])
     spawned.warning = warning
     return spawned

@@ -42,6 +42,7 @@ class WaitStatus(NamedTuple):
 
     kind: StatusKind
     detail: int
+    dumped_core: bool = False
 
 
 def decode(raw: int) -> WaitStatus:
@@ -60,7 +61,7 @@ def decode(raw: int) -> WaitStatus:
             return WaitStatus(StatusKind.GROUP_STOP, sig)
         return WaitStatus(StatusKind.EVENT_STOP, event)
     if low & 0x7F:
-        return WaitStatus(StatusKind.KILLED, low & 0x7F)
+        return WaitStatus(StatusKind.KILLED, low & 0x7F, bool(low & 0x80))
     return WaitStatus(StatusKind.EXITED, (raw >> 8) & 0xFF)
 
 

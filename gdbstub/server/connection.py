@@ -132,11 +132,11 @@ class Connection(Generic[S]):
         self._drained.set()
         self.scope.cancel()
 
-    async def serve(self, on_first_bytes: Callable[[], bool]) -> None:
+    async def serve(self, on_first_bytes: Callable[[bytes], bool]) -> None:
         """Serve until the client leaves.
 
         Args:
-            on_first_bytes: Called once, when the client has sent something; False ends the connection.
+            on_first_bytes: Called once, with what the client has sent first; False ends the connection.
         """
         with self.scope:
             async with trio.open_nursery() as nursery:
@@ -146,7 +146,7 @@ class Connection(Generic[S]):
         self.failed = True
         self._drained.set()
 
-    async def _read(self, on_first_bytes: Callable[[], bool]) -> None:
+    async def _read(self, on_first_bytes: Callable[[bytes], bool]) -> None:
         read, fd = self.channel.read, self.channel.read_fd
         session, work = self.session, self._work
         wait_here = self._wait_here
@@ -167,7 +167,7 @@ class Connection(Generic[S]):
                 return
             if first:
                 first = False
-                if not on_first_bytes():
+                if not on_first_bytes(data):
                     return
             if session.compression is not None:
                 session.compression.note_delay(perf_counter_ns() - self._sent_at)

@@ -135,7 +135,7 @@ class PlatformServer:
             self._sockets[session] = sock
             self._connections[session] = connection
             try:
-                await connection.serve(lambda: True)
+                await connection.serve(lambda _: True)
             finally:
                 del self._sockets[session], self._connections[session]
                 session.close()

@@ -29,6 +29,7 @@ from gdbstub.linux.hostfs import LinuxFiles
 from gdbstub.linux.procfs import processes_named
 from gdbstub.linux.spawn import restore_terminal
 from gdbstub.linux.wait import is_child
+from gdbstub.rsp.commands import strace
 from gdbstub.server.access import peer_name, peer_refusal
 from gdbstub.server.awaited import process_named
 from gdbstub.server.connection import Channel, Connection
@@ -36,6 +37,7 @@ from gdbstub.server.console import Console
 from gdbstub.server.debuglog import DebugLog
 from gdbstub.server.keeper import KEEPER, Keeper
 from gdbstub.server.listen import Listener, announce
+from gdbstub.server.logs import Logs
 from gdbstub.server.portpipe import tell_descriptor, tell_fifo
 from gdbstub.server.serial import FdPair
 from gdbstub.server.settings import OnDisconnect, ServerSettings
@@ -49,6 +51,7 @@ from gdbstub.vocab.errors import StartupError, StubError, TargetError
 from gdbstub.vocab.ids import EngineId, Pid
 
 if TYPE_CHECKING:
+    from gdbstub.engines.syscalls.options import LogOptions
     from gdbstub.engines.tracing.tracing import Tracing
 
 #: How long the next packet is waited for in place before trio is asked, milliseconds: with one client
@@ -84,6 +87,7 @@ class Server:
         self._tracer = Tracer(KEEPER, self._engine_failed, self._child_ended)
         self._tracer.attach_engine(self.keeper)
         self._tracing: Tracing | None = None
+        self._logs = Logs(self._tracer, self._new_engine_id, self._run_later)
         self._connections: list[Connection[Session]] = []
         self._next_engine = 1
         #: The engines that are no clients, as messages call them.
@@ -207,6 +211,8 @@ class Server:
         """
         settings = self._settings
         attach_pid = settings.attach_pid
+        if settings.strace is not None:
+            self._logs.start_file(settings.strace)
         try:
             if settings.attach_name is not None:
                 say(f"Waiting to attach to process {settings.attach_name}...")
@@ -264,6 +270,7 @@ class Server:
                 say(f"Killing process(es): {pid}")
 
     def _clean_up(self) -> None:
+        self._logs.stop_all()
         self._tracer.clean_up(spare=self._settings.lives_with_client)
 
     async def _watch_signals(self) -> None:
@@ -330,16 +337,22 @@ class Server:
             pair.close()
         self.end("the stream ended")
 
-    async def _serve(self, channel: Channel, peer: str, role: Role = Role.DEBUGGER) -> None:
+    def _new_engine_id(self) -> EngineId:
         engine_id = EngineId(self._next_engine)
         self._next_engine += 1
+        return engine_id
+
+    async def _serve(self, channel: Channel, peer: str, role: Role = Role.DEBUGGER) -> None:
+        engine_id = self._new_engine_id()
         defaults = replace(self._defaults, role=role)
         session = Session(engine_id, self._tracer, self, LinuxFiles(), defaults)
         session.watch = self._watcher(engine_id)
         connection = Connection(channel, session, peer, self._work, self._wait_here)
 
-        def first_bytes() -> bool:
-            if self._settings.once and self._listener is not None and not role.observes:
+        def first_bytes(data: bytes) -> bool:
+            if strace.is_opening(data):
+                session.only_look()
+            if self._settings.once and self._listener is not None and not session.role.observes:
                 if self._served:
                     return False
                 self._served = True
@@ -406,6 +419,7 @@ class Server:
         tracer, engine_id = self._tracer, session.engine_id
         self._terminals.unwatch(engine_id)
         self.await_no_process(engine_id)
+        self._logs.stop(engine_id)
         self._extended = self._extended or session.extended
         once = self._settings.once or self._listener is None
         tracing = self._tracing
@@ -429,7 +443,8 @@ class Server:
             return
         if once or any(each.session.keeps_traced for each in self._connections):
             return
-        if not tracer.pids() and not (self._settings.multi and session.extended):
+        stays = session.extended or not session.keeps_traced
+        if not tracer.pids() and not (self._settings.multi and stays):
             if not self._let_go:
                 self._end.set()
             return
@@ -472,7 +487,19 @@ class Server:
 
     _stirs_seen = 0
 
+    def _run_later(self, seconds: float, action: Callable[[], None]) -> None:
+        assert self._nursery is not None
+
+        async def wait() -> None:
+            await trio.sleep(seconds)
+            action()
+            self._driver.poll(lambda: False)
+            self._flush_all()
+
+        self._nursery.start_soon(wait)
+
     def _flush_all(self) -> None:
+        self._logs.flush()
         for connection in self._connections:
             if connection.session.has_output:
                 connection.flush()
@@ -500,6 +527,8 @@ class Server:
             # What it has collected cannot be trusted; the next one begins with nothing.
             self._tracing = None
             who = "the trace"
+        elif self._logs.failed(engine_id):
+            who = "a log of system calls"
         else:
             who = self._engine_names.get(engine_id, f"client {engine_id}")
         say(f"{who} is dropped after an internal error; please report this:")
@@ -689,6 +718,24 @@ class Server:
         for connection in self._connections:
             connection.session.watch = self._watcher(connection.session.engine_id)
         return True
+
+    def start_log(
+        self, engine_id: EngineId, options: LogOptions, put: Callable[[bytes], None], on_end: Callable[[], None]
+    ) -> None:
+        """Log system calls for a client."""
+        self._logs.start(engine_id, options, put, on_end=on_end)
+
+    def stop_log(self, engine_id: EngineId) -> None:
+        """End a client's log."""
+        self._logs.stop(engine_id)
+
+    def log_to_file(self, words: str | None) -> str:
+        """Log system calls to a file, or end that."""
+        if words is not None:
+            return f"System calls are logged to {self._logs.start_file(words)}."
+        ended = self._logs.in_file
+        self._logs.stop(None)
+        return "The log of system calls has ended." if ended else "There is no log of system calls."
 
     def ends_with_k(self) -> bool:
         """Tell whether ``k`` ends the server."""

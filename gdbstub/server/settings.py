@@ -69,4 +69,6 @@ class ServerSettings:
     hangups: int = 0
     #: Engines that take part in every process, beside the clients.
     engines: tuple[EngineMaker, ...] = ()
+    #: A file for a log of system calls, its options behind it; None: no log.
+    strace: str | None = None
     debug: frozenset[str] = field(default_factory=frozenset)

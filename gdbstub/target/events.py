@@ -94,7 +94,10 @@ class Interrupted(TraceEvent):
 
 @dataclass(frozen=True, slots=True)
 class SyscallStop(TraceEvent):
-    """A caught syscall; ``entry`` or return.  Goes to engines that catch ``number``.  STOP or CONTINUE."""
+    """A caught syscall; ``entry`` or return.  Goes to engines that catch ``number``.  STOP or CONTINUE.
+
+    ``Target.syscall`` tells its arguments and its result.
+    """
 
     number: int
     entry: bool
@@ -163,6 +166,8 @@ class ThreadExited(TraceEvent):
     """A thread is gone; the process lives on.  Nothing can be voted."""
 
     status: int
+    #: What killed it, with its process.
+    signal: Signo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +176,7 @@ class ProcessExited(TraceEvent):
 
     code: int
     signal: Signo | None
+    dumped_core: bool = False
 
 
 #: What a debugger looks at.

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from gdbstub.arch.spec import ArchSpec
+from gdbstub.target.calls import SyscallInfo
 from gdbstub.target.engine import Engine, Vote
 from gdbstub.target.events import ForkKind, WatchKind
 from gdbstub.target.machine import Identity
@@ -64,6 +65,8 @@ class LaunchSpec:
     """How a program is started under trace."""
 
     argv: list[str]
+    #: What is run, where that is not found by the first word.
+    path: str | None = None
     #: None: the server's own environment.
     environment: Mapping[str, str] | None = None
     working_directory: str | None = None
@@ -76,6 +79,9 @@ class LaunchSpec:
     streams: tuple[str | None, str | None, str | None] = (None, None, None)
     #: The arguments are already written for the shell and are not escaped once more.
     raw_arguments: bool = False
+    #: Report no system call but these, by interface (``AUDIT_ARCH_...``); the kernel lets all others
+    #: through without a stop.  None: whatever the engines catch.
+    only_syscalls: Mapping[int, frozenset[int]] | None = None
 
 
 class Target(Protocol):
@@ -102,6 +108,9 @@ class Target(Protocol):
 
     def users_of(self, pid: Pid) -> list[EngineId]:
         """Return the engines for whose sake an inferior stays traced, in order of attachment."""
+
+    def keep(self, engine_id: EngineId, pid: Pid) -> None:
+        """Let an inferior stay traced for an engine that keeps none in general (``keeps_traced``)."""
 
     def pids(self) -> list[Pid]:
         """Return the inferiors, oldest first."""
@@ -338,8 +347,25 @@ class Target(Protocol):
     def write_siginfo(self, tid: Tid, data: bytes) -> None:
         """Replace the siginfo_t that is about to be delivered."""
 
+    # System calls
+
     def refresh_catches(self, pid: Pid) -> None:
         """Look again at who catches which syscalls."""
+
+    def syscall(self, tid: Tid) -> SyscallInfo | None:
+        """Return the call at which a thread stands, its arguments as they are now; None where it stands elsewhere.
+
+        At a return the arguments are those of the entry, as it was when the thread was last resumed there.
+        """
+
+    def skip_syscall(self, tid: Tid, result: int) -> None:
+        """Let the call that a thread is about to enter not happen, and return ``result``."""
+
+    def change_result(self, tid: Tid, result: int) -> None:
+        """Replace the result of the call from which a thread returns."""
+
+    def send_at_syscall(self, tid: Tid, signal: Signo) -> None:
+        """Send a signal to a thread that stands at a call; it is reported when the thread has gone on."""
 
     # Facts about a process
 
@@ -348,6 +374,9 @@ class Target(Protocol):
 
     def identity(self, pid: Pid) -> Identity:
         """Return whose a process is."""
+
+    def descriptor_path(self, tid: Tid, fd: int | None) -> bytes | None:
+        """Return what a descriptor is open on, as /proc writes it; None asks for the working directory."""
 
     def exec_file(self, pid: Pid) -> bytes:
         """Return the path of the running program, as seen inside its own root."""

@@ -149,33 +149,25 @@ class Births:
         ]
         if inferior.startup is not None or inferior.detaching:
             keepers = []
-        if keepers:
+        twin.filtered = inferior.filtered
+        borrows = kind is ForkKind.VFORK and bool(inferior.sites) and not inferior.detaching
+        if borrows and not self._own_sites(inferior, keepers):
+            # The siblings must stand before the patches are out, lest they run through unseen.
+            inferior.vfork_parents.add(parent.tid)
+            inferior.lends.append(partial(self._lend, parent, child, keepers))
+            parent.blocked = child.blocked = True
+        elif keepers:
             twin.sites = inferior.sites.clone(twin.memory)
             twin.slots = inferior.slots.copy()
             twin.rules = dict(inferior.rules)
             twin.read_values = dict(inferior.read_values)
             twin.allocations = dict(inferior.allocations)
-            if twin.slots.armed:
-                twin.arm(child)
             if kind is ForkKind.VFORK:
                 twin.borrows_from = inferior
-            self._world.admit(twin)
-            for engine_id in keepers:
-                twin.arbiter.enter(engine_id, Vote.STOP)
-            if kind is ForkKind.FORK:
-                self._disown(twin, set(twin.arbiter.engines()))
-            self._told_of_child(parent, twin, kind, kept=True)
-            self._world.offer(parent, Forked(inferior.pid, parent.tid, twin.pid, kind), keepers)
-            self._world.greet(twin)
+            self._keep(parent, child, keepers, kind)
         else:
             self._told_of_child(parent, twin, kind, kept=False)
-            if kind is ForkKind.VFORK and inferior.sites and not inferior.detaching:
-                # The siblings must stand before the patches are out, lest they run through unseen.
-                inferior.vfork_parents.add(parent.tid)
-                inferior.lends.append(partial(self._lend, parent, child))
-                parent.blocked = child.blocked = True
-            else:
-                self._let_child_go(inferior, child)
+            self._let_child_go(inferior, child)
         self._world.mark(inferior)
         self._settler.rerun(parent)
 
@@ -186,19 +178,47 @@ class Births:
             self._world.offer(parent, event, inferior.arbiter.engines())
 
     @staticmethod
+    def _own_sites(inferior: Inferior, engines: Sequence[EngineId]) -> bool:
+        """Tell whether one of some engines has a breakpoint in an inferior."""
+        return any(not site.owners.isdisjoint(engines) for site in inferior.sites.all())
+
+    @staticmethod
     def _disown(twin: Inferior, keepers: set[EngineId]) -> None:
         """Take what engines own that do not follow a child out of its copy of the memory."""
         owners = {owner for site in twin.sites.all() for owner in site.owners}
         for owner in owners - keepers:
             twin.sites.release_owner(owner)
+        for owner in twin.slots.owners() - keepers:
+            twin.slots.release_owner(owner)
         twin.rules = {key: rules for key, rules in twin.rules.items() if key[0] in keepers}
 
-    def _lend(self, parent: Tracee, child: Tracee) -> None:
+    def _keep(self, parent: Tracee, child: Tracee, keepers: Sequence[EngineId], kind: ForkKind) -> None:
+        """Trace a child on, and tell those for whom it is."""
+        twin = child.inferior
+        self._world.admit(twin)
+        for engine_id in keepers:
+            twin.arbiter.enter(engine_id, Vote.STOP)
+            twin.arbiter.hold_all(engine_id)
+        if kind is ForkKind.FORK:
+            self._disown(twin, set(twin.arbiter.engines()))
+        if twin.slots.armed:
+            twin.arm(child)
+        self._world.recount_catches(twin)
+        self._world.mark(twin)
+        self._told_of_child(parent, twin, kind, kept=True)
+        self._world.offer(parent, Forked(parent.inferior.pid, parent.tid, twin.pid, kind), keepers)
+        self._world.greet(twin)
+
+    def _lend(self, parent: Tracee, child: Tracee, keepers: Sequence[EngineId]) -> None:
         """Take the patches out of the memory that a vfork child borrows, and let both run."""
         inferior = parent.inferior
         inferior.sites.lift_all()
         parent.blocked = child.blocked = False
-        self._let_child_go(inferior, child)
+        if keepers and child.stopped:
+            self._keep(parent, child, keepers, ForkKind.VFORK)
+        else:
+            self._told_of_child(parent, child.inferior, ForkKind.VFORK, kept=False)
+            self._let_child_go(inferior, child)
         self._world.mark(inferior)
 
     def _let_child_go(self, inferior: Inferior, child: Tracee) -> None:
@@ -211,13 +231,12 @@ class Births:
         inferior = tracee.inferior
         if tracee.tid in inferior.vfork_parents:
             self.end_vfork(tracee)
-        else:
-            keepers = [
-                e
-                for e in inferior.arbiter.engines()
-                if e in self._world.engines and ForkKind.VFORK in self._world.fork_wishes.get(e, frozenset())
-            ]
-            self._world.offer(tracee, VforkDone(inferior.pid, tracee.tid), keepers)
+        keepers = [
+            e
+            for e in inferior.arbiter.engines()
+            if e in self._world.engines and ForkKind.VFORK in self._world.fork_wishes.get(e, frozenset())
+        ]
+        self._world.offer(tracee, VforkDone(inferior.pid, tracee.tid), keepers)
         self._settler.rerun(tracee)
 
     def end_vfork(self, parent: Tracee) -> None:
@@ -231,6 +250,10 @@ class Births:
     def _execed(self, tracee: Tracee) -> None:
         inferior = tracee.inferior
         former = Tid(ptrace_calls.event_message(tracee.tid))
+        caller = inferior.tracees.get(former)
+        if caller is not None and caller is not tracee:
+            tracee.call, tracee.entered_syscall = caller.call, caller.entered_syscall
+            tracee.suspended = None
         for other in list(inferior.tracees.values()):
             if other is not tracee:
                 self._world.tracees.pop(other.tid, None)
@@ -244,7 +267,6 @@ class Births:
                 self._settler.rerun(tracee)
                 return
             inferior.startup = None
-            tracee.entered_syscall = None
             tracee.starting = True
             startup.failure()
             self._world.greet(inferior)

@@ -105,6 +105,10 @@ class DebugSlots:
             return False
         return self._free_unclaimed()
 
+    def owners(self) -> set[EngineId]:
+        """Return whose claims there are."""
+        return {claim.owner for claim in self._claims}
+
     def release_owner(self, owner: EngineId) -> bool:
         """Drop all claims of one owner; True where the registers have changed."""
         self._claims = {claim: pieces for claim, pieces in self._claims.items() if claim.owner != owner}

@@ -78,6 +78,10 @@ class Inferior:
         self.allocations: dict[Addr, tuple[int, EngineId]] = {}
         #: Some engine catches syscalls: PTRACE_SYSCALL takes the place of PTRACE_CONT.
         self.catching = False
+        #: Engines for whose sake it stays traced, though they keep no process in general.
+        self.kept_by: set[EngineId] = set()
+        #: A seccomp filter chooses the calls that stop, so PTRACE_CONT does between calls.
+        self.filtered = False
         #: The thread that steps over a site while all others stand still, and that site.
         self.exclusive: Tracee | None = None
         self.over: BreakpointSite | None = None

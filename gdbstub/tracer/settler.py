@@ -20,12 +20,15 @@ from collections.abc import Iterable
 
 from gdbstub.linux import ptrace_calls
 from gdbstub.target.engine import Vote
-from gdbstub.tracer import repeats
+from gdbstub.tracer import calls, repeats
 from gdbstub.tracer.inferior import Inferior
 from gdbstub.tracer.tracee import RunState, StopKind, Tracee
 from gdbstub.tracer.world import World
 from gdbstub.vocab.errors import TargetError, TraceeGone
 from gdbstub.vocab.ids import NO_SIGNAL, EngineId
+
+#: Stops in which a call may have been cut short.
+_RESTING = (StopKind.INTERRUPT, StopKind.CALLED)
 
 
 class Settler:
@@ -160,9 +163,16 @@ class Settler:
         if tracee.stop is StopKind.SIGNAL:
             sig = tracee.parked
             repeats.before_resume(tracee, sig)
-        elif tracee.stop is StopKind.INTERRUPT or tracee.stop is StopKind.CALLED:
+        elif tracee.stop in _RESTING or tracee.suspended is not None:
             repeats.before_resume(tracee, NO_SIGNAL)
-        if vote is Vote.STEP:
+        elif tracee.stop is StopKind.SYSCALL and (tracee.call_changed or tracee.skipped is not None or tracee.sent):
+            sig = calls.prepare(tracee)
+        if vote is Vote.STEP and inferior.catching and calls.comes_next(tracee, sig):
+            # PTRACE: a single step over the instruction that enters the kernel gives no syscall-stops.
+            tracee.mask_before = None
+            ptrace_calls.cont_to_syscall(tid, sig)
+            tracee.stepping_call = True
+        elif vote is Vote.STEP:
             if tracee.mask_before is None:
                 tracee.mask_before = ptrace_calls.read_signal_mask(tid)
             tracee.stepped_from = tracee.registers.general()
@@ -177,13 +187,13 @@ class Settler:
             return
         else:
             tracee.mask_before = None
-            if inferior.catching or tracee.entered_syscall is not None:
+            if tracee.entered_syscall is not None or (inferior.catching and not inferior.filtered):
                 ptrace_calls.cont_to_syscall(tid, sig)
             else:
                 ptrace_calls.cont(tid, sig)
         tracee.registers.invalidate()
         tracee.stop = StopKind.NONE
-        tracee.signal = tracee.parked = NO_SIGNAL
+        tracee.signal = tracee.parked = tracee.sent = NO_SIGNAL
         tracee.state = RunState.RUNNING
         inferior.running[tid] = tracee
         self._world.stirs += 1

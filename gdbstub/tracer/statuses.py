@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from gdbstub.linux import debugregs, procfs, ptrace_calls
-from gdbstub.linux.constants import SI_TKILL
+from gdbstub.linux.constants import PTRACE_EVENT_SECCOMP, SI_TKILL
 from gdbstub.linux.wait import StatusKind, WaitStatus, decode, is_stop, reap
+from gdbstub.target.calls import SyscallInfo
 from gdbstub.target.engine import Vote
 from gdbstub.target.events import (
     Interrupted,
@@ -32,7 +33,7 @@ from gdbstub.target.events import (
     WatchHit,
     WatchKind,
 )
-from gdbstub.tracer import pushedflags, sigmask
+from gdbstub.tracer import calls, pushedflags, sigmask
 from gdbstub.tracer.births import Births
 from gdbstub.tracer.conditions import is_told
 from gdbstub.tracer.debugslots import SlotKind
@@ -123,8 +124,9 @@ class Statuses:
         inferior = tracee.inferior
         inferior.running.pop(tracee.tid, None)
         tracee.state = RunState.STOPPED
-        tracee.interrupting = False
+        interrupted, tracee.interrupting = tracee.interrupting, False
         stepping, tracee.stepping = tracee.stepping, False
+        stepping_call, tracee.stepping_call = tracee.stepping_call, False
         kind = status.kind
         if kind is not StatusKind.SYSCALL_STOP:
             tracee.starting = False
@@ -170,10 +172,14 @@ class Statuses:
                 self._signal(tracee, Signo(status.detail))
         elif kind is StatusKind.SYSCALL_STOP:
             tracee.stop = StopKind.SYSCALL
-            self._syscall(tracee)
+            self._syscall(tracee, interrupted, stepping_call)
         elif kind is StatusKind.EVENT_STOP:
             tracee.stop = StopKind.EVENT
-            self._births.event_stop(tracee, status.detail)
+            if status.detail == PTRACE_EVENT_SECCOMP:
+                tracee.stop = StopKind.SYSCALL
+                self._syscall(tracee, interrupted, stepping_call)
+            else:
+                self._births.event_stop(tracee, status.detail)
         else:
             tracee.stop = StopKind.INTERRUPT if kind is StatusKind.INTERRUPT_STOP else StopKind.GROUP
             if self._trap_is_queued(tracee, stepping):
@@ -226,6 +232,9 @@ class Statuses:
     def _signal(self, tracee: Tracee, sig: Signo) -> None:
         inferior = tracee.inferior
         tracee.signal = tracee.parked = sig
+        if tracee.suspended is not None:
+            # The call is over after all: what becomes of it is up to the signal.
+            self._tell_suspended(tracee)
         if inferior.startup is not None:
             self._settler.rerun(tracee)
             return
@@ -370,32 +379,74 @@ class Statuses:
             self._world.offer(tracee, StepDone(tracee.inferior.pid, tracee.tid), finished)
         self._settler.rerun(tracee)
 
-    def _syscall(self, tracee: Tracee) -> None:
-        inferior = tracee.inferior
+    def _syscall(self, tracee: Tracee, interrupted: bool, stepping_call: bool) -> None:
         info = ptrace_calls.syscall_info(tracee.tid)
         if info is None:
             self._settler.rerun(tracee)
-            return
-        if info.entry:
-            number = tracee.entered_syscall = info.number
+        elif info.entry:
+            self._enters(tracee, info)
         else:
-            entered, tracee.entered_syscall = tracee.entered_syscall, None
-            number = entered if entered is not None else tracee.registers.orig_syscall
-        starting, tracee.starting = tracee.starting, False
-        if inferior.startup is None and inferior.catching and number >= 0 and not (starting and not info.entry):
-            engines = [
-                e
-                for e in inferior.arbiter.engines()
-                if e in self._world.engines and self._world.engines[e].catches(inferior.pid, number)
-            ]
+            self._returns(tracee, info, interrupted, stepping_call)
+
+    def _enters(self, tracee: Tracee, info: SyscallInfo) -> None:
+        """Handle a syscall-entry-stop, or a seccomp filter's stop, which comes after it where there are both."""
+        known = tracee.entered_syscall is not None
+        tracee.starting = tracee.call_changed = False
+        suspended = tracee.suspended
+        if suspended is not None and calls.goes_on(suspended, info):
+            tracee.suspended = None
+            tracee.call, tracee.entered_syscall = suspended, suspended.number
+        elif not known:
+            if suspended is not None:
+                self._tell_suspended(tracee)
+            tracee.call, tracee.entered_syscall = info, info.number
+            tracee.entry_number = info.number
+            self._offer_call(tracee, info)
+        self._settler.rerun(tracee)
+
+    def _returns(self, tracee: Tracee, info: SyscallInfo, interrupted: bool, stepping_call: bool) -> None:
+        starting = tracee.starting and tracee.entered_syscall is None
+        tracee.starting = tracee.call_changed = False
+        call = tracee.call
+        seen = tracee.entered_syscall is not None
+        tracee.call = info = calls.returned(tracee, info)
+        if interrupted and seen and calls.is_cut_short(tracee, info):
+            # A stop of ours is no business of those who follow the program's calls.
+            tracee.suspended = call
+        elif not starting:
+            self._offer_call(tracee, info)
+        if stepping_call:
+            self._step_done(tracee)
+        else:
+            self._settler.rerun(tracee)
+
+    def _tell_suspended(self, tracee: Tracee) -> None:
+        suspended, tracee.suspended = tracee.suspended, None
+        if suspended is not None and tracee.call is not None:
+            self._offer_call(tracee, tracee.call)
+
+    def _offer_call(self, tracee: Tracee, info: SyscallInfo) -> None:
+        inferior = tracee.inferior
+        number = info.number
+        startup = inferior.startup
+        if not inferior.catching or number < 0:
+            return
+        if startup is not None and (startup.execs_left or number not in calls.EXECS):
+            return
+        pid, engines = inferior.pid, self._world.engines
+        # Who caught the entry may have put another call in its place: that one is told to both.
+        known = tracee.entry_number
+        catchers = [
+            e
+            for e in inferior.arbiter.engines()
+            if e in engines
+            and (engines[e].catches(pid, number) or (known != number and engines[e].catches(pid, known)))
+        ]
+        if catchers:
             if info.entry:
                 # Engines nest like layers: the last attached sees an entry first and an exit last.
-                engines.reverse()
-            elif engines and tracee.registers.orig_syscall >= 0:
-                # Who caught the entry may have put another call in its place: that one was made.
-                number = tracee.registers.orig_syscall
-            self._world.offer(tracee, SyscallStop(inferior.pid, tracee.tid, number, info.entry), engines)
-        self._settler.rerun(tracee)
+                catchers.reverse()
+            self._world.offer(tracee, SyscallStop(pid, tracee.tid, number, info.entry), catchers)
 
     def _ended(self, tracee: Tracee, status: WaitStatus) -> None:
         inferior = tracee.inferior
@@ -422,14 +473,21 @@ class Statuses:
             self._process_ended(inferior, inferior.leader_status or status)
         else:
             if not inferior.detaching:
-                event = ThreadExited(inferior.pid, tracee.tid, status.detail)
+                killed = status.kind is StatusKind.KILLED
+                event = ThreadExited(
+                    inferior.pid,
+                    tracee.tid,
+                    status.detail,
+                    Signo(status.detail) if killed else None,
+                )
                 self._world.offer(tracee, event, inferior.arbiter.engines())
 
     def _process_ended(self, inferior: Inferior, status: WaitStatus) -> None:
         engines = inferior.arbiter.engines()
         startup = inferior.startup
         if status.kind is StatusKind.KILLED:
-            event = ProcessExited(inferior.pid, Tid(inferior.pid), 0, Signo(status.detail))
+            sig = Signo(status.detail)
+            event = ProcessExited(inferior.pid, Tid(inferior.pid), 0, sig, status.dumped_core)
         else:
             event = ProcessExited(inferior.pid, Tid(inferior.pid), status.detail, None)
         detaching = inferior.detaching

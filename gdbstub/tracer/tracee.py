@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from gdbstub.linux import procfs
 from gdbstub.linux.regsets import RegisterFile
+from gdbstub.target.calls import SyscallInfo
 from gdbstub.vocab.errors import TraceeGone
 from gdbstub.vocab.ids import NO_SIGNAL, Addr, EngineId, Signo, Tid
 
@@ -84,7 +85,10 @@ class Tracee:
         "arrival",
         "awaited_by",
         "blocked",
+        "call",
+        "call_changed",
         "entered_syscall",
+        "entry_number",
         "inferior",
         "injected",
         "injection",
@@ -98,13 +102,17 @@ class Tracee:
         "rearm",
         "registers",
         "repeated",
+        "sent",
         "signal",
+        "skipped",
         "starting",
         "stat_fd",
         "state",
         "stepped_from",
         "stepping",
+        "stepping_call",
         "stop",
+        "suspended",
         "tid",
     )
 
@@ -138,6 +146,20 @@ class Tracee:
         self.mask_before: int | None = None
         #: The number of the syscall it is inside, once an entry was seen; None outside.
         self.entered_syscall: int | None = None
+        #: What that number was before anybody changed it.
+        self.entry_number = -1
+        #: The last call it entered or returned from, for those who catch calls.
+        self.call: SyscallInfo | None = None
+        #: Somebody has written registers at its entry: it may be another call now.
+        self.call_changed = False
+        #: The call it is about to enter is not to happen, and this is its result.
+        self.skipped: int | None = None
+        #: A signal to be sent when it goes on from a syscall-stop.
+        self.sent = NO_SIGNAL
+        #: A call that a stop of ours has cut short, and that it makes again by itself.
+        self.suspended: SyscallInfo | None = None
+        #: Its step is a whole system call: it ends at the return.
+        self.stepping_call = False
         #: The next syscall exit is that of the exec which started the program: nobody's business.
         self.starting = False
         self.arrival: Arrival | None = None

@@ -22,6 +22,7 @@ from gdbstub.linux.constants import (
     PTRACE_O_TRACECLONE,
     PTRACE_O_TRACEEXEC,
     PTRACE_O_TRACEFORK,
+    PTRACE_O_TRACESECCOMP,
     PTRACE_O_TRACESYSGOOD,
     PTRACE_O_TRACEVFORK,
     PTRACE_O_TRACEVFORKDONE,
@@ -30,6 +31,7 @@ from gdbstub.linux.image import program_place
 from gdbstub.linux.libraries import svr4_xml
 from gdbstub.linux.search import search
 from gdbstub.linux.spawn import spawn
+from gdbstub.target.calls import SyscallInfo
 from gdbstub.target.engine import Engine, Vote
 from gdbstub.target.events import ForkKind, Joined, WatchKind
 from gdbstub.target.machine import Identity
@@ -118,6 +120,7 @@ class Tracer:
         self._world.standing.append(engine.engine_id)
         for inferior in self._world.inferiors.values():
             inferior.arbiter.enter(engine.engine_id)
+            self._world.recount_catches(inferior)
             tracee = next(iter(inferior.tracees.values()), None)
             if inferior.startup is None and tracee is not None:
                 self._world.offer(tracee, Joined(inferior.pid, tracee.tid), [engine.engine_id])
@@ -136,7 +139,9 @@ class Tracer:
 
     def join(self, engine_id: EngineId, pid: Pid) -> None:
         """Take part in an inferior that is there already; its threads go on as they are."""
-        self._world.inferior(pid).arbiter.enter(engine_id)
+        inferior = self._world.inferior(pid)
+        inferior.arbiter.enter(engine_id)
+        self._world.recount_catches(inferior)
 
     def joined(self, engine_id: EngineId) -> list[Pid]:
         """Return the inferiors an engine takes part in."""
@@ -145,8 +150,13 @@ class Tracer:
     def users_of(self, pid: Pid) -> list[EngineId]:
         """Return the engines for whose sake an inferior stays traced, in order of attachment."""
         engines = self._world.engines
-        members = self._world.inferior(pid).arbiter.engines()
-        return [each for each in members if each in engines and engines[each].keeps_traced]
+        inferior = self._world.inferior(pid)
+        members = [each for each in inferior.arbiter.engines() if each in engines]
+        return [each for each in members if engines[each].keeps_traced or each in inferior.kept_by]
+
+    def keep(self, engine_id: EngineId, pid: Pid) -> None:
+        """Let an inferior stay traced for an engine that keeps none in general."""
+        self._world.inferior(pid).kept_by.add(engine_id)
 
     def fork_events(self, engine_id: EngineId, kinds: frozenset[ForkKind]) -> None:
         """Ask for children to be kept for this engine (``Forked``) rather than let go."""
@@ -174,8 +184,11 @@ class Tracer:
             TargetError: It could not be started.
         """
         child = spawn(spec)
+        options = _OPTIONS | PTRACE_O_EXITKILL
+        if spec.only_syscalls is not None:
+            options |= PTRACE_O_TRACESECCOMP
         try:
-            ptrace_calls.seize(Tid(child.pid), _OPTIONS | PTRACE_O_EXITKILL)
+            ptrace_calls.seize(Tid(child.pid), options)
         except TargetError as refusal:
             # While it is still there to be looked at.
             text = diagnose.refusal(child.pid, refusal.errno)
@@ -185,10 +198,12 @@ class Tracer:
             raise TargetError(refusal.errno, text) from None
         inferior = Inferior(child.pid, attached=False, options=_OPTIONS | PTRACE_O_EXITKILL)
         inferior.startup = Startup(engine_id, child.execs_to_skip, child.failure, child.cause)
+        inferior.filtered = spec.only_syscalls is not None
         self._world.inferiors[child.pid] = inferior
         self._world.tracees[Tid(child.pid)] = inferior.add(Tid(child.pid))
         self._world.admit(inferior)
         inferior.arbiter.enter(engine_id)
+        self._world.recount_catches(inferior)
         self._world.stirs += 1
         child.release()
         return child.pid
@@ -233,6 +248,7 @@ class Tracer:
         self._world.admit(inferior)
         inferior.arbiter.enter(engine_id)
         self._world.greet(inferior)
+        self._world.recount_catches(inferior)
         inferior.arbiter.hold_all(engine_id)
         self._world.waiting.add(engine_id)
         self._world.mark(inferior)
@@ -404,6 +420,39 @@ class Tracer:
         """Look again at who catches syscalls."""
         self._world.recount_catches(self._world.inferior(pid))
 
+    def syscall(self, tid: Tid) -> SyscallInfo | None:
+        """Return the call at which a thread stands; see ``target.ops.Target``."""
+        tracee = self._world.tracee(tid)
+        if tracee.call_changed:
+            info = ptrace_calls.syscall_info(tid)
+            return tracee.call if info is None else info
+        return tracee.call if tracee.stop is StopKind.SYSCALL or tracee.suspended is not None else None
+
+    def skip_syscall(self, tid: Tid, result: int) -> None:
+        """Let the call that a thread is about to enter not happen, and return ``result``."""
+        self._at_call(tid).skipped = result
+
+    def change_result(self, tid: Tid, result: int) -> None:
+        """Replace the result of the call from which a thread returns."""
+        tracee = self._at_call(tid)
+        tracee.registers.set_result(result)
+        if tracee.call is not None:
+            tracee.call = tracee.call._replace(result=result, is_error=-4095 <= result < 0)
+
+    def send_at_syscall(self, tid: Tid, signal: Signo) -> None:
+        """Send a signal to a thread that stands at a call; it is reported when the thread has gone on."""
+        self._at_call(tid).sent = signal
+
+    def _at_call(self, tid: Tid) -> Tracee:
+        tracee = self._registers(tid)
+        if tracee.stop is not StopKind.SYSCALL:
+            raise TargetError(errno.EINVAL, f"thread {tid} does not stand at a system call")
+        return tracee
+
+    def descriptor_path(self, tid: Tid, fd: int | None) -> bytes | None:
+        """Return what a descriptor is open on, as /proc writes it; None asks for the working directory."""
+        return procfs.read_link(f"/proc/{tid}/cwd" if fd is None else f"/proc/{tid}/fd/{fd}")
+
     def arch(self, pid: Pid) -> ArchSpec:
         """Return the registers and instruction facts of an inferior."""
         return self._world.inferior(pid).spec
@@ -439,6 +488,8 @@ class Tracer:
         """Forget where a thread's last hit was once it has been moved away: the next hit there is a new one."""
         if tracee.arrival is not None and tracee.registers.pc != tracee.arrival.pc:
             tracee.arrival = None
+        if tracee.stop is StopKind.SYSCALL and tracee.entered_syscall is not None:
+            tracee.call_changed = True
 
     def general_registers(self, tid: Tid) -> bytes:
         """Return the general registers as the kernel keeps them."""

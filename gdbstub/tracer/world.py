@@ -127,6 +127,7 @@ class World:
         if inferior.slots.release_owner(engine_id):
             self.rearm(inferior)
         inferior.arbiter.leave(engine_id)
+        inferior.kept_by.discard(engine_id)
         for tracee in inferior.tracees.values():
             tracee.awaited_by.discard(engine_id)
         self.recount_catches(inferior)
@@ -228,7 +229,12 @@ class World:
                 self.interrupt(tracee)
 
     def recount_catches(self, inferior: Inferior) -> None:
-        """Look again whether anybody catches syscalls."""
+        """Look again whether anybody catches syscalls; threads that run learn of it by a stop that nobody sees."""
+        before = inferior.catching
         inferior.catching = any(
             self.engines[e].catches(inferior.pid, -1) for e in inferior.arbiter.engines() if e in self.engines
         )
+        if inferior.catching and not before:
+            for tracee in list(inferior.running.values()):
+                if not tracee.interrupting:
+                    self.interrupt(tracee)

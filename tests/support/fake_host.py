@@ -5,8 +5,9 @@ Used by: the unit tests of the engines.  Implements: engines.gdbremote.host.Host
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from gdbstub.engines.syscalls.options import LogOptions
 from gdbstub.engines.tracing.tracing import Tracing
 from gdbstub.target.events import TraceEvent
 from gdbstub.vocab.ids import EngineId, Pid
@@ -25,6 +26,8 @@ class FakeHost:
         self.last_stops: dict[Pid, TraceEvent] = {}
         self.named: dict[str, list[Pid]] = {}
         self.debug: dict[str, bool] = {}
+        #: Takes the log of system calls that was started last.
+        self.log: Callable[[bytes], None] = lambda data: None
         #: Whether ``k`` ends the server, as the command line has it.
         self.k_ends = False
         #: Whether a process stands still when a client comes to it.
@@ -101,6 +104,19 @@ class FakeHost:
     def set_debug(self, kind: str, on: bool) -> bool:
         self.debug[kind] = on
         return True
+
+    def start_log(
+        self, engine_id: EngineId, options: LogOptions, put: Callable[[bytes], None], on_end: Callable[[], None]
+    ) -> None:
+        self.told.append(("start_log", options))
+        self.log = put
+
+    def stop_log(self, engine_id: EngineId) -> None:
+        self.told.append(("stop_log",))
+
+    def log_to_file(self, words: str | None) -> str:
+        self.told.append(("log_to_file", words))
+        return "logged"
 
     def ends_with_k(self) -> bool:
         return self.k_ends

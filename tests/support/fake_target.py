@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from gdbstub.agent.machine import Machine
 from gdbstub.arch.spec import ArchSpec, Regset
 from gdbstub.arch.x86_64 import x86_64
+from gdbstub.target.calls import SyscallInfo
 from gdbstub.target.engine import Engine, Vote
 from gdbstub.target.events import ForkKind, ProcessExited, ThreadExited, TraceEvent, WatchKind
 from gdbstub.target.machine import Identity
@@ -97,6 +98,8 @@ class FakeTarget:
         self.next_pid = Pid(500)
         #: Trace state variables.
         self.variables: dict[int, int] = {}
+        #: The calls at which threads stand.
+        self.syscalls: dict[Tid, SyscallInfo] = {}
         #: How often a search gives others their turn.
         self.search_parts = 0
         self._waiting = False
@@ -183,6 +186,9 @@ class FakeTarget:
 
     def users_of(self, pid: Pid) -> list[EngineId]:
         return [each for each in self._process(pid).engines if each != 0]
+
+    def keep(self, engine_id: EngineId, pid: Pid) -> None:
+        self._did("keep", pid)
 
     def pids(self) -> list[Pid]:
         return list(self.processes)
@@ -431,6 +437,21 @@ class FakeTarget:
 
     def refresh_catches(self, pid: Pid) -> None:
         self._did("refresh_catches", pid)
+
+    def syscall(self, tid: Tid) -> SyscallInfo | None:
+        return self.syscalls.get(tid)
+
+    def skip_syscall(self, tid: Tid, result: int) -> None:
+        self._did("skip_syscall", tid, result)
+
+    def change_result(self, tid: Tid, result: int) -> None:
+        self._did("change_result", tid, result)
+
+    def send_at_syscall(self, tid: Tid, signal: Signo) -> None:
+        self._did("send_at_syscall", tid, signal)
+
+    def descriptor_path(self, tid: Tid, fd: int | None) -> bytes | None:
+        return b"/cwd" if fd is None else b"/open/%d" % fd
 
     def auxv(self, pid: Pid) -> bytes:
         return self._process(pid).auxv

@@ -117,6 +117,18 @@ class LineReader:
         line, self._pending = self._pending.split(b"\n", 1)
         return line.decode()
 
+    def until(self, text: str, seconds: float = DEADLINE) -> None:
+        """Wait for a text, which need not end a line; what was read stays for ``line``."""
+        deadline = time.monotonic() + seconds
+        while text.encode() not in self._pending:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._fd], [], [], left)[0]:
+                raise AssertionError(f"no {text!r} within {seconds} s; got {self._pending!r}")
+            chunk = os.read(self._fd, 65536)
+            if not chunk:
+                raise AssertionError(f"the pipe ended; got {self._pending!r}")
+            self._pending += chunk
+
     def has_more(self, seconds: float) -> bool:
         """Tell whether anything arrives within a time; for tests that something does not happen."""
         return bool(self._pending) or bool(select.select([self._fd], [], [], seconds)[0])

@@ -5,7 +5,7 @@ Layer: engines.  Implemented by: server.keeper.  Used by: session, handlers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,7 +16,8 @@ from gdbstub.target.ops import LaunchSpec
 from gdbstub.vocab.ids import EngineId, Pid
 
 if TYPE_CHECKING:
-    # Most sessions have no tracepoints.
+    # Most sessions have no tracepoints, and no log.
+    from gdbstub.engines.syscalls.options import LogOptions
     from gdbstub.engines.tracing.tracing import Tracing
 
 
@@ -122,6 +123,28 @@ class Host(Protocol):
 
     def clients(self) -> Sequence[str]:
         """Describe each client in one line."""
+
+    def start_log(
+        self, engine_id: EngineId, options: LogOptions, put: Callable[[bytes], None], on_end: Callable[[], None]
+    ) -> None:
+        """Log system calls for a client; a log that it has ends.
+
+        Args:
+            engine_id: The client.
+            options: What is logged.
+            put: Takes the log's bytes.
+            on_end: Called when no process is left.
+        """
+
+    def stop_log(self, engine_id: EngineId) -> None:
+        """End a client's log."""
+
+    def log_to_file(self, words: str | None) -> str:
+        """Log system calls to a file, with the options behind its name, or end that; return what to tell the user.
+
+        Raises:
+            StartupError: The file cannot be written, or an option makes no sense.
+        """
 
     def set_debug(self, kind: str, on: bool) -> bool:
         """Switch a kind of debug output; tell whether there is such a kind."""

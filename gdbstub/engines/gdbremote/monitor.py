@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gdbstub.engines.gdbremote.stops import console
 from gdbstub.rsp.replies import OK, Reply
-from gdbstub.vocab.errors import TargetError
+from gdbstub.vocab.errors import StartupError, TargetError
 from gdbstub.vocab.ids import TRACING, EngineId
 
 if TYPE_CHECKING:
@@ -96,6 +96,19 @@ def _engine_name(engine_id: EngineId) -> str:
 @monitor("clients", "List who is connected.", reads=True)
 def _clients(session: Session, words: list[str]) -> Iterator[str]:
     yield from session.host.clients()
+
+
+@monitor("strace on|off|FILE [OPTIONS]", "Log system calls to stderr or to a file; the options are strace's.")
+def _strace(session: Session, words: list[str]) -> Iterator[str]:
+    if not words:
+        yield "on, off or a file expected: monitor strace /tmp/log -e trace=%file"
+        return
+    where, *options = words
+    target = "-" if where == "on" else where
+    try:
+        yield session.host.log_to_file(None if where == "off" else " ".join([target, *options]))
+    except StartupError as mistake:
+        yield str(mistake)
 
 
 #: The server's kinds of debug output, by the component that ``set debug`` names.

@@ -26,7 +26,7 @@ from gdbstub.engines.gdbremote.notifications import Notifications
 from gdbstub.engines.gdbremote.numbering import Numbering, PlainNumbering, listed_numbering
 from gdbstub.engines.gdbremote.observations import Observations
 from gdbstub.engines.gdbremote.reports import Awaiting, Reports
-from gdbstub.engines.gdbremote.role import OBSERVER_MAY
+from gdbstub.engines.gdbremote.role import OBSERVER_MAY, Role
 from gdbstub.rsp.replies import LATER, error_reply
 from gdbstub.target.engine import Vote
 from gdbstub.target.events import DEBUGGER_EVENTS, ForkKind, TraceEvent
@@ -76,6 +76,8 @@ class Session(Conversation):
         #: What ``c`` and ``s`` mean.
         self.resuming = ThreadSpec(None, ALL)
         self.role = defaults.role
+        #: What it is let in for does not forbid it to change anything.
+        self.may_change = not defaults.role.observes
         self.reports: Reports = Observations(self) if defaults.role.observes else Reports(self)
         #: Registers or memory were changed by another client since this one was told of a stop.
         self.stale = False
@@ -97,6 +99,11 @@ class Session(Conversation):
         self._last_program: tuple[str, ...] = ()
 
     # ------------------------------------------------------------ packets
+
+    def only_look(self) -> None:
+        """Be an observer, whatever the client may do: it has not said anything yet."""
+        self.role = Role.OBSERVER
+        self.reports = Observations(self)
 
     def _interrupt(self) -> None:
         self.reports.interrupt()

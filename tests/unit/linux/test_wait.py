@@ -26,7 +26,7 @@ def stop(sig: int, event: int = 0) -> int:
         (255 << 8, WaitStatus(StatusKind.EXITED, 255)),
         (9, WaitStatus(StatusKind.KILLED, 9)),
         # With a core dump.
-        (0x80 | 11, WaitStatus(StatusKind.KILLED, 11)),
+        (0x80 | 11, WaitStatus(StatusKind.KILLED, 11, True)),
         (64, WaitStatus(StatusKind.KILLED, 64)),
         (stop(signal.SIGUSR1), WaitStatus(StatusKind.SIGNAL_STOP, signal.SIGUSR1)),
         (stop(TRAP), WaitStatus(StatusKind.SIGNAL_STOP, TRAP)),

@@ -23,6 +23,7 @@ def load() -> None:
         resume,
         signals,
         startup,
+        strace,
         threadevents,
         threadinfo,
         threads,

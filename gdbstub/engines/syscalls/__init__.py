@@ -1,0 +1,1 @@
+"""The engine that logs the system calls of processes, and holds nothing."""

@@ -1,0 +1,120 @@
+"""The other end of a log: shows what a running server sends.
+
+Layer: server.  Used by: cli.strace.
+
+It asks for the log and then only reads.  At Ctrl-C it asks for the end, so that a summary still comes.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Callable, Sequence
+
+from gdbstub.rsp.commands import strace
+from gdbstub.rsp.framing import frame
+from gdbstub.rsp.incoming import ServerStream
+from gdbstub.server.address import TcpEndpoint, UnixEndpoint, parse_comm
+from gdbstub.vocab.errors import StartupError
+
+_READ = 1 << 16
+
+
+def _connect(comm: str) -> socket.socket:
+    endpoint = parse_comm(comm)
+    if isinstance(endpoint, UnixEndpoint):
+        addresses: list[tuple[int, str | tuple[str, int]]] = [(socket.AF_UNIX, endpoint.path)]
+    elif isinstance(endpoint, TcpEndpoint):
+        addresses = [(each.family, (each.host, endpoint.port)) for each in endpoint.addresses]
+    else:
+        raise StartupError(f"{comm}: a log comes through a socket")
+    problem = OSError(0, "no address")
+    for family, address in addresses:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.connect(address)
+        except OSError as failure:
+            sock.close()
+            problem = failure
+        else:
+            return sock
+    raise StartupError(f"cannot connect to {comm}: {problem.strerror}")
+
+
+class _Watch:
+    """One log that is shown."""
+
+    def __init__(self, sock: socket.socket, show: Callable[[bytes], None]) -> None:
+        self._sock = sock
+        self._show = show
+        self._stream = ServerStream()
+        #: Replies that are still to come.
+        self._expected = 0
+        self._ending = False
+
+    def ask(self, payload: bytes) -> None:
+        self._sock.sendall(frame(payload))
+        self._expected += 1
+
+    def end(self) -> None:
+        if not self._ending:
+            self._ending = True
+            self.ask(strace.stop())
+
+    def read(self) -> bool:
+        """Read what is there; tell whether there is more to come."""
+        data = self._sock.recv(_READ)
+        if not data:
+            return False
+        going_on = True
+        for item in self._stream.feed(data):
+            if not item.is_notification:
+                self._sock.sendall(b"+")
+                self._expected -= 1
+                _check(item.payload)
+                going_on = going_on and not (self._ending and not self._expected)
+            elif item.payload.startswith(strace.LOG_NOTIFICATION):
+                self._show(item.payload[len(strace.LOG_NOTIFICATION) :])
+            elif item.payload.startswith(strace.END_NOTIFICATION):
+                going_on = False
+        return going_on
+
+
+def _check(reply: bytes) -> None:
+    if reply == b"OK":
+        return
+    if not reply:
+        raise StartupError("this server keeps no log of system calls")
+    raise StartupError(reply.removeprefix(b"E.").decode("utf-8", "replace"))
+
+
+def watch(comm: str, words: Sequence[str], output: str | None) -> int:
+    """Show a log until the server or the user ends it; return the exit status.
+
+    Raises:
+        StartupError: There is no server, or it refuses.
+    """
+    from gdbstub.server.sink import open_file, write_all
+
+    sock = _connect(comm)
+    fd = 2 if output is None else open_file(output)
+    options = (*words, "--name-threads") if output is not None else tuple(words)
+    show = write_all(fd)
+    with sock:
+        log = _Watch(sock, show)
+        try:
+            log.ask(strace.start(options))
+            going_on = True
+            while going_on:
+                try:
+                    going_on = log.read()
+                except KeyboardInterrupt:
+                    log.end()
+        except ConnectionError as failure:
+            sys.stderr.write(f"gdbstub strace: the server has gone: {failure.strerror}\n")
+            return 1
+        finally:
+            if output is not None:
+                os.close(fd)
+    return 0

@@ -1,0 +1,144 @@
+"""The logs of system calls that a server keeps besides its clients: for some of them, and in a file.
+
+Layer: server.  Used by: server.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from gdbstub.server.console import Console
+from gdbstub.target.ops import Target
+from gdbstub.vocab.errors import StartupError
+from gdbstub.vocab.ids import EngineId
+
+if TYPE_CHECKING:
+    # Most runs keep no log, and its import takes time.
+    from gdbstub.engines.syscalls.log import Later, SyscallLog
+    from gdbstub.engines.syscalls.options import LogOptions
+    from gdbstub.server.sink import Sink
+
+_STDERR = 2
+
+
+class _Log(NamedTuple):
+    engine: SyscallLog
+    sink: Sink
+
+
+class Logs:
+    """The logs of one server.
+
+    Args:
+        target: The tracer.
+        new_id: Gives identities to engines.
+        later: Runs something after a time.
+    """
+
+    def __init__(self, target: Target, new_id: Callable[[], EngineId], later: Later) -> None:
+        self._target = target
+        self._new_id = new_id
+        self._later = later
+        #: By the client that asked; None: the one in a file.
+        self._logs: dict[EngineId | None, _Log] = {}
+
+    def start(
+        self,
+        owner: EngineId | None,
+        options: LogOptions,
+        put: Callable[[bytes], None],
+        *,
+        close: Callable[[], None] = lambda: None,
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Begin a log; the one that its owner had ends.
+
+        Args:
+            owner: The client, None for a log in a file.
+            options: What is logged.
+            put: Takes the log's bytes; must not block.
+            close: Called at the end.
+            on_end: Called when no process is left.
+        """
+        from gdbstub.engines.syscalls.log import SyscallLog
+        from gdbstub.server.sink import Sink
+
+        self.stop(owner)
+        sink = Sink(put, close)
+
+        def ended() -> None:
+            engine.finish()
+            sink.flush()
+            on_end()
+
+        engine = SyscallLog(self._new_id(), self._target, options, sink.write, self._later, ended)
+        self._logs[owner] = _Log(engine, sink)
+        engine.begin()
+
+    def stop(self, owner: EngineId | None) -> None:
+        """End a log, where there is one."""
+        log = self._logs.pop(owner, None)
+        if log is not None:
+            log.engine.end()
+            log.sink.close()
+
+    def stop_all(self) -> None:
+        """End all logs."""
+        for owner in list(self._logs):
+            self.stop(owner)
+
+    def failed(self, engine_id: EngineId) -> bool:
+        """Drop a log whose engine has a bug; tell whether it was one."""
+        for owner, log in self._logs.items():
+            if log.engine.engine_id == engine_id:
+                del self._logs[owner]
+                log.sink.close()
+                return True
+        return False
+
+    def flush(self) -> None:
+        """Hand on what has been logged."""
+        for log in self._logs.values():
+            log.sink.flush()
+
+    def start_file(self, words: str) -> str:
+        """Log to a file, ``-`` meaning stderr, with the options behind its name; return what to call it.
+
+        Raises:
+            StartupError: The file cannot be written, or an option makes no sense.
+        """
+        from dataclasses import replace
+
+        from gdbstub.engines.syscalls import options
+        from gdbstub.server.sink import open_file
+
+        try:
+            name, *rest = shlex.split(words)
+        except ValueError as failure:
+            raise StartupError(f"{words}: {failure}") from None
+        wishes = options.parse(rest)
+        if name == "-":
+            self.start(None, wishes, Console(_STDERR).write)
+            return "stderr"
+        # A pipe that nobody reads must not hold the server up.
+        fd = open_file(name, os.O_NONBLOCK)
+        console = Console(fd)
+
+        def close() -> None:
+            console.flush()
+            os.close(fd)
+
+        self.start(None, replace(wishes, name_threads=True), console.write, close=close)
+        return name
+
+    @property
+    def in_file(self) -> bool:
+        """Tell whether there is a log in a file."""
+        return None in self._logs
+
+    def follows(self, pid: int) -> bool:
+        """Tell whether a process is traced for logs alone."""
+        return any(pid in log.engine.children for log in self._logs.values())
