@@ -53,6 +53,9 @@ def with_lldb(lldb: StartLldb, port: int, program: Program, tracee: Tracee) -> N
     assert session.register("rax") == 0x4321
     assert session.step_instruction().pc != stop.pc
     session.execute("breakpoint delete -f")
+    session.begin_cont()
+    assert tracee.line().startswith("spot ")
+    session.close()
 
 
 def test_one_after_the_other(build: TraceeBuilder, gdb: StartGdb, lldb: StartLldb) -> None:

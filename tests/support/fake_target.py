@@ -100,6 +100,8 @@ class FakeTarget:
         self.variables: dict[int, int] = {}
         #: The calls at which threads stand.
         self.syscalls: dict[Tid, SyscallInfo] = {}
+        #: The list of libraries, where it matters.
+        self.library_list = b""
         #: How often a search gives others their turn.
         self.search_parts = 0
         self._waiting = False
@@ -469,7 +471,7 @@ class FakeTarget:
         return BASE, 0x1000
 
     def libraries(self, pid: Pid, *, start: int | None, prev: int | None, lmid: int | None) -> bytes:
-        return f"<library-list-svr4 start={start} prev={prev} lmid={lmid}/>".encode()
+        return self.library_list or f"<library-list-svr4 start={start} prev={prev} lmid={lmid}/>".encode()
 
     def linker_pointer(self, pid: Pid) -> tuple[Addr, Addr] | None:
         self._process(pid)

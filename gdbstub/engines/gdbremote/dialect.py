@@ -60,6 +60,8 @@ class Dialect(NamedTuple):
     run_lengths: bool
     #: The list of libraries is an error, not empty, until the dynamic linker has made it.
     early_libraries_fail: bool
+    #: It says of each library in which namespace of the dynamic linker it is.
+    tells_namespaces: bool
     #: ``qOffsets`` is answered, with the distance of the sections.
     #: QUIRK(lldb, 19 to 23): it adds that to its own addresses.  Test: e2e/test_lldb_place.py.
     tells_offsets: bool
@@ -115,6 +117,7 @@ GDB = Dialect(
     bare_binary=False,
     run_lengths=True,
     early_libraries_fail=False,
+    tells_namespaces=True,
     # QUIRK(gdb, all): it moves the program and looks at its breakpoints again before it has read the description of
     # the registers; ``break *main`` then stays where it was.  The auxiliary vector tells it the same, later.
     # Test: e2e/test_processes.py, breakpoint at an expression.
@@ -146,6 +149,8 @@ LLDB = Dialect(
     bare_binary=True,
     run_lengths=False,
     early_libraries_fail=True,
+    # QUIRK(lldb's tests of servers): they want these attributes and no others.  Test: unit/engines/test_xfer.py.
+    tells_namespaces=False,
     tells_offsets=True,
     offers=TO_LLDB,
     # QUIRK(lldb, all): a link that needs no acknowledgements needs no sums; its own suite sends ``#00`` then.

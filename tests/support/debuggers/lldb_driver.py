@@ -69,10 +69,7 @@ class Driver:
 
     def connect(self, port: int) -> Fact:
         """Connect to a server that has a process; return why it stands."""
-        error = lldb.SBError()
-        url = f"connect://127.0.0.1:{port}"
-        self.target.ConnectRemote(self.debugger.GetListener(), url, "gdb-remote", error)
-        self._check(error)
+        self.execute(f"gdb-remote 127.0.0.1:{port}")
         return self.state()
 
     def break_at(self, place: str) -> Fact:
@@ -189,9 +186,12 @@ class Driver:
         return self.state()
 
 
-def serve(debugger: Any) -> None:
-    """Obey until the other side goes away."""
-    driver = Driver(debugger)
+def serve() -> None:
+    """Obey until the other side goes away.
+
+    The debugger is one of our own: that of the command line looks at each stop too, whenever it likes.
+    """
+    driver = Driver(lldb.SBDebugger.Create(False))
     with socket.socket(socket.AF_UNIX) as sock:
         sock.connect(os.environ["LLDB_DRIVER_SOCKET"])
         with sock.makefile("rw", encoding="utf-8") as stream:
@@ -206,5 +206,5 @@ def serve(debugger: Any) -> None:
 
 
 def __lldb_init_module(debugger: Any, internal_dict: Any) -> None:
-    serve(debugger)
+    serve()
     os._exit(0)

@@ -123,3 +123,12 @@ def test_siginfo_is_written_in_part() -> None:
     assert play.target.thread(T1).siginfo[:8] == b"\x00\x01\x02\x03#a}\x07"
     play.gets(b"qXfer:siginfo:write::7f:ab").sends_like(rb"E\..*")
     play.gets(b"qXfer:siginfo:write::ffffffffffffffff:a").sends_like(rb"E\..*")
+
+
+def test_namespaces_of_libraries_are_told_to_gdb_alone() -> None:
+    for announced, told in ((b"multiprocess+", True), (b"xmlRegisters=i386,arm;multiprocess+", False)):
+        play = Playbook(process(), supported=announced).stopped()
+        play.target.library_list = b'<library name="a lmid" lm="0x1" l_addr="0x2" l_ld="0x3" lmid="0x4"/>'
+        reply = play.gets(b"qXfer:libraries-svr4:read::0,1000").sent()
+        assert (b' lmid="0x4"' in reply) is told
+        assert b'name="a lmid" lm="0x1" l_addr="0x2" l_ld="0x3"' in reply

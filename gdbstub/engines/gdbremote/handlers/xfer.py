@@ -6,6 +6,7 @@ Layer: engines.
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
@@ -31,6 +32,7 @@ from gdbstub.vocab.ids import Pid
 if TYPE_CHECKING:
     from gdbstub.engines.gdbremote.session import Session
 
+_namespace = re.compile(rb' lmid="[^"]*"')
 #: Bytes that may stand in XML text; a thread can be named with others.
 _NOT_XML = {code: None for code in range(0x20) if code not in (9, 10, 13)}
 
@@ -116,7 +118,8 @@ def read_libraries(session: Session, cmd: ReadLibraries) -> Reply:
             if found is not None and not found[1]:
                 raise TargetError(errno.EAGAIN, "the dynamic linker has not made its list yet")
         start, prev, lmid = wanted.get("start"), wanted.get("prev"), wanted.get("lmid")
-        return session.target.libraries(pid, start=start, prev=prev, lmid=lmid)
+        document = session.target.libraries(pid, start=start, prev=prev, lmid=lmid)
+        return document if session.dialect.tells_namespaces else _namespace.sub(b"", document)
 
     return _serve(session, cmd, "libraries", make)
 
