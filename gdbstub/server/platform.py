@@ -104,9 +104,11 @@ class PlatformServer:
     async def _accept(self, listening: socket.socket) -> None:
         assert self._nursery is not None
         while True:
-            await trio.lowlevel.wait_readable(listening)
             try:
+                await trio.lowlevel.wait_readable(listening)
                 sock, _ = listening.accept()
+            except trio.ClosedResourceError:
+                return
             except OSError as failure:
                 if failure.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EINTR):
                     # Out of descriptors: the listener itself is fine.
@@ -121,8 +123,13 @@ class PlatformServer:
             say("Connection established.")
             self._nursery.start_soon(self._serve, sock)
             if not self._settings.many:
-                self._listener.close()
+                self._close_listener()
                 return
+
+    def _close_listener(self) -> None:
+        for each in self._listener.sockets:
+            trio.lowlevel.notify_closing(each)
+        self._listener.close()
 
     async def _serve(self, sock: socket.socket) -> None:
         with sock:

@@ -127,11 +127,20 @@ class RegisterPlace:
 
 
 class RspClient:
-    """One connection to a server."""
+    """One connection to a server.
 
-    def __init__(self, port: int, *, timeout: float = 10.0) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    Args:
+        port: Of this machine; or a socket that is connected already.
+        timeout: How long to wait for anything, seconds.
+    """
+
+    def __init__(self, port: int | socket.socket, *, timeout: float = 10.0) -> None:
+        if isinstance(port, socket.socket):
+            self.socket = port
+            self.socket.settimeout(timeout)
+        else:
+            self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.timeout = timeout
         self.no_ack = False
         self.features: dict[str, str] = {}

@@ -23,6 +23,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.support.offers import not_offered
 from tests.support.rsp_client import DEFAULT_FEATURES, RspClient
 from tests.support.tracees import DEADLINE, Conversation, Program, environment
 
@@ -154,7 +155,12 @@ class Stub(Conversation):
 
 @contextmanager
 def server(
-    *words: object, options: Sequence[str] = (), wrapper: Sequence[str] = (), user: int | None = None
+    *words: object,
+    options: Sequence[str] = (),
+    wrapper: Sequence[str] = (),
+    user: int | None = None,
+    inherited: Sequence[int] = (),
+    own_group: bool = True,
 ) -> Iterator[Stub]:
     """Start the server.
 
@@ -163,6 +169,8 @@ def server(
         options: Its options.
         wrapper: The words of a program that executes it.
         user: Who runs it, in place of ourselves; ends the test where that user cannot.
+        inherited: Descriptors that it is to have.
+        own_group: Make it the leader of a process group.
     """
     reading, writing = os.pipe()
     with subprocess.Popen(
@@ -171,10 +179,11 @@ def server(
         stdout=subprocess.PIPE,
         stderr=writing,
         env=environment() if user is None else {**environment(), "PYTHONPATH": _import_path()},
-        process_group=0,
+        process_group=0 if own_group else None,
         user=user,
         group=user,
         extra_groups=None if user is None else [],
+        pass_fds=inherited,
     ) as process:
         os.close(writing)
         stub = Stub(process, reading)
@@ -204,5 +213,25 @@ def attach(pid: int, options: Sequence[str] = ()) -> Iterator[Stub]:
 def multi(options: Sequence[str] = ()) -> Iterator[Stub]:
     """Start a server without a process; the client says what to do."""
     with server("--multi", "localhost:0", options=options) as stub:
+        assert stub.port
+        yield stub
+
+
+@contextmanager
+def lldb_server(*words: object, inherited: Sequence[int] = ()) -> Iterator[Stub]:
+    """Start the server with lldb-server's command line, the words after ``gdbserver``."""
+    if os.environ.get("GDBSTUB_SERVER"):
+        not_offered("lldb-server's command line")
+    # The leader of a group could not begin a session.
+    with server("gdbserver", *words, inherited=inherited, own_group=False) as stub:
+        yield stub
+
+
+@contextmanager
+def platform(*words: object) -> Iterator[Stub]:
+    """Start a platform server on a free port of loopback."""
+    if os.environ.get("GDBSTUB_SERVER"):
+        not_offered("a platform server")
+    with server("platform", "--listen", "localhost:0", *words) as stub:
         assert stub.port
         yield stub
