@@ -28,6 +28,7 @@ FORMS = """\
 Usage:\tgdbserver [OPTIONS] COMM PROG [ARGS ...]
 \tgdbserver [OPTIONS] --attach COMM PID
 \tgdbserver [OPTIONS] --multi COMM [PROG [ARGS ...]]
+\tgdbstub gdbserver|platform|version ...
 \tgdbstub doctor [PID]
 \tgdbstub packets
 \tgdbstub strace [OPTIONS] PROG [ARGS ...] | -p PID | COMM
@@ -120,6 +121,9 @@ Debugging the server itself (on stderr):
 
 Subcommands:
 
+  gdbstub gdbserver ... lldb-server's command line; see gdbstub gdbserver --help.
+  gdbstub platform ...  The server for lldb's "platform connect"; see its --help.
+  gdbstub version       The same as --version.
   gdbstub doctor [PID]  Tell what this machine allows, and what stands in the way
                         of attaching to PID.
   gdbstub strace ...    Log system calls: of a program, a process, or of what a
