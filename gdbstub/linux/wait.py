@@ -2,7 +2,7 @@
 
 Layer: linux.  Used by: tracer, server.
 
-All waits go through ``reap``: it asks for any child, never for one, so that no
+Waits go through ``reap``: it asks for any child, never for one, so that no
 status is missed and none is starved, and never for continued children, which
 would steal the real parent's notification.
 Source: waitpid(2), ptrace(2) "Stopped states", include/linux/wait.h.
@@ -68,6 +68,19 @@ def decode(raw: int) -> WaitStatus:
 def is_stop(raw: int) -> bool:
     """Tell a stop from an end."""
     return raw & 0xFF == 0x7F
+
+
+def reap_one(tid: Tid) -> int | None:
+    """Take the status of one thread if it has one.
+
+    Looking for any child costs the kernel a walk over all of them; where very many are about to stop, that
+    adds up.  ``reap`` stays what finds the others.
+    """
+    try:
+        found, raw = _waitpid(tid, _FLAGS)
+    except ChildProcessError:
+        return None
+    return raw if found else None
 
 
 def reap() -> tuple[Tid, int] | None:

@@ -14,7 +14,7 @@ from functools import partial
 
 from gdbstub.linux import debugregs, procfs, ptrace_calls
 from gdbstub.linux.constants import PTRACE_EVENT_SECCOMP, SI_TKILL
-from gdbstub.linux.wait import StatusKind, WaitStatus, decode, is_stop, reap
+from gdbstub.linux.wait import StatusKind, WaitStatus, decode, is_stop, reap, reap_one
 from gdbstub.target.calls import SyscallInfo
 from gdbstub.target.engine import Vote
 from gdbstub.target.events import (
@@ -54,6 +54,8 @@ _WATCH_KIND = {
 }
 
 _SIGTRAP = Signo(signal.SIGTRAP)
+#: From how many threads on each that is about to stop is asked by itself.
+_MANY = 64
 #: What a trap instruction raises where it cannot be executed: on a stack, say.
 _FAULTS_AT_SITES = frozenset({Signo(signal.SIGILL), Signo(signal.SIGSEGV)})
 
@@ -85,6 +87,21 @@ class Statuses:
                 return count
             count += 1
             self.handle(*status)
+            if len(self._world.tracees) >= _MANY:
+                count += self._drain_crowds()
+
+    def _drain_crowds(self) -> int:
+        """Handle the statuses of threads that were told to stop, where there are very many."""
+        count = 0
+        for inferior in list(self._world.inferiors.values()):
+            if len(inferior.running) < _MANY:
+                continue
+            for tracee in [each for each in inferior.running.values() if each.interrupting]:
+                raw = reap_one(tracee.tid)
+                if raw is not None:
+                    count += 1
+                    self.handle(tracee.tid, raw)
+        return count
 
     def handle(self, tid: Tid, raw: int) -> None:
         """Handle one wait status."""
