@@ -308,7 +308,11 @@ class Target(Protocol):
         """Own a breakpoint.  To own it twice is the same as once, but the rules are replaced."""
 
     def remove_breakpoint(self, engine_id: EngineId, pid: Pid, address: Addr, length: int, *, hardware: bool) -> None:
-        """Drop a claim; one that is not held is ignored."""
+        """Drop a claim; one that is not held is ignored.
+
+        Raises:
+            TargetError: EFAULT where nothing is mapped there any more; the claim is dropped all the same.
+        """
 
     def insert_watchpoint(self, engine_id: EngineId, pid: Pid, address: Addr, length: int, kind: WatchKind) -> None:
         """Own a data stop of any length and alignment that the free debug registers cover.

@@ -91,19 +91,23 @@ class SiteTable:
             insort(self._order, address)
         site.owners.add(owner)
 
-    def release(self, address: Addr, owner: EngineId) -> None:
+    def release(self, address: Addr, owner: EngineId) -> bool:
         """Drop one owner's claim; the last one restores the program's bytes.
 
         A claim that is not held is ignored: clients repeat ``z`` packets, and a
         repeat must not disturb the other owners.
+
+        Returns:
+            False where the bytes could not be restored, because nothing is mapped there any more.
         """
         site = self._sites.get(address)
         if site is None or owner not in site.owners:
-            return
+            return True
         site.owners.discard(owner)
-        if not site.owners:
-            self._forget(site)
-            self._restore(site)
+        if site.owners:
+            return True
+        self._forget(site)
+        return self._restore(site)
 
     def release_owner(self, owner: EngineId) -> None:
         """Drop every claim of an owner."""
@@ -235,12 +239,13 @@ class SiteTable:
         except StubError:
             return False
 
-    def _restore(self, site: BreakpointSite) -> None:
+    def _restore(self, site: BreakpointSite) -> bool:
         if site.inserted:
             site.inserted = False
             try:
-                if self._is_patched(site):
+                if self._memory.read(site.address, len(self._trap)) == self._trap:
                     self._memory.write(site.address, site.shadow)
             except StubError:
                 # The page or the process is gone, and the patch with it.
-                return
+                return False
+        return True

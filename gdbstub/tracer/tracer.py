@@ -549,11 +549,13 @@ class Tracer:
             self._world.replace_rules(inferior, engine_id, address, hardware, rules)
 
     def remove_breakpoint(self, engine_id: EngineId, pid: Pid, address: Addr, length: int, *, hardware: bool) -> None:
-        """Drop a claim; one that is not held is ignored."""
+        """Drop a claim; one that is not held is ignored.  See ``target.ops.Target``."""
         inferior = self._world.inferior(pid)
         if inferior.rules:
             self._world.replace_rules(inferior, engine_id, address, hardware, None)
-        self._world.release_breakpoint(inferior, engine_id, address, hardware)
+        restored = self._world.release_breakpoint(inferior, engine_id, address, hardware)
+        if not restored and procfs.state(inferior.live_tid()) not in (None, "Z", "X"):
+            raise TargetError(errno.EFAULT, f"nothing is mapped at {address:#x} any more")
 
     def insert_watchpoint(self, engine_id: EngineId, pid: Pid, address: Addr, length: int, kind: WatchKind) -> None:
         """Own a data stop of any length and alignment that the free debug registers cover."""

@@ -133,12 +133,13 @@ class World:
         self.recount_catches(inferior)
         self.mark(inferior)
 
-    def release_breakpoint(self, inferior: Inferior, engine_id: EngineId, address: Addr, hardware: bool) -> None:
-        """Drop an engine's claim on a breakpoint."""
+    def release_breakpoint(self, inferior: Inferior, engine_id: EngineId, address: Addr, hardware: bool) -> bool:
+        """Drop an engine's claim on a breakpoint; tell whether the program has its own bytes back there."""
         if not hardware:
-            inferior.sites.release(address, engine_id)
-        elif inferior.slots.release(engine_id, address, 1, SlotKind.EXECUTE):
+            return inferior.sites.release(address, engine_id)
+        if inferior.slots.release(engine_id, address, 1, SlotKind.EXECUTE):
             self.rearm(inferior)
+        return True
 
     def replace_rules(
         self, inferior: Inferior, engine_id: EngineId, address: Addr, hardware: bool, rules: HitRules | None

@@ -253,6 +253,21 @@ def test_g59_a_trap_instruction_of_the_program_is_passed_like_any_other_instruct
         finish(stub, client)
 
 
+def test_a_breakpoint_whose_page_has_gone_is_gone_with_it(build: TraceeBuilder) -> None:
+    program = build("memory")
+    with at_ready(program) as (stub, client):
+        at = client.read_word(program.address("fixed"))
+        client.insert(0, at)
+        client.resume()
+        stub.tell("u")
+        assert stub.line() == "unmapped 0"
+        client.interrupt()
+        # The client hears that it could not be undone, once.
+        assert client.ask(f"z0,{at:x},1").startswith("E")
+        client.remove(0, at)
+        finish(stub, client)
+
+
 def test_g60_no_thread_runs_through_a_breakpoint_that_another_steps_over(build: TraceeBuilder) -> None:
     program = build("hot")
     threads, rounds = 8, 40

@@ -1,5 +1,5 @@
 /* Maps a writable page with a hole behind it at *page, and a read-only one at *fixed.
- * Letters: p pong, v says what the pages and the text hold, q exits 0. */
+ * Letters: p pong, u unmaps *fixed, v says what the pages and the text hold, q exits 0. */
 #include "tracee.h"
 #include <sys/mman.h>
 
@@ -23,7 +23,10 @@ int main(void)
     munmap(page + 4096, 4096);
     mprotect(fixed, 4096, PROT_READ);
     ready();
-    while (next_order() != 'q')
-        say("constant %.9s fixed %.5s answer %d end %.8s", (const char *)constant, fixed, answer(), page + 4088);
+    for (char order; (order = next_order()) != 'q';)
+        if (order == 'u')
+            say("unmapped %d", munmap(fixed, 4096));
+        else
+            say("constant %.9s fixed %.5s answer %d end %.8s", (const char *)constant, fixed, answer(), page + 4088);
     return 0;
 }

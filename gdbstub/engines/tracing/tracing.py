@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gdbstub.engines.tracing.buffer import DEFAULT_SIZE, Frame, TraceBuffer
@@ -225,7 +226,9 @@ class Tracing(IdleEngine):
             self._sites.add(key)
         elif not wanted and key in self._sites:
             self._sites.discard(key)
-            self._target.remove_breakpoint(TRACING, pid, address, 1, hardware=False)
+            # Its page may be gone, and the site with it.
+            with suppress(TargetError):
+                self._target.remove_breakpoint(TRACING, pid, address, 1, hardware=False)
 
     def _end(self, outcome: Outcome) -> None:
         """End the run and take everything of it out of the processes."""
