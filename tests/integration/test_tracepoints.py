@@ -722,16 +722,20 @@ def test_a_detach_with_a_trace_that_goes_on_leaves_the_process_traced(build: Tra
         client.ok("!")
         client.current_stop()
         client.ok("QTinit")
+        client.insert(0, program.address("hot"))
+        client.resume()
+        tracee.tell("g")
+        assert client.expect_stop().is_breakpoint
+        client.remove(0, program.address("hot"))
         define(client, 1, program.address("hot"), "R01")
         client.ok("QTDisconnected:1")
         client.ok("QTStart")
         client.detach()
         assert tracer_of(tracee.pid) == stub.server_pid
-        tracee.tell("g")
         assert tracee.line() == "total 10"
         with stub.connect() as second:
             assert frames(second) == 10
-            second.current_stop()
+            assert not second.current_stop().is_breakpoint, "that is long past"
             second.ok("QTStop")
             second.detach()
         assert tracer_of(tracee.pid) == 0

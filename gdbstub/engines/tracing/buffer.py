@@ -28,6 +28,8 @@ HEAD = Struct("<HI")
 MEMORY = Struct("<cQH")
 #: ``V``, the number, the value.
 VARIABLE = Struct("<cIQ")
+#: The largest frame, bytes: while it is collected everybody waits.
+FRAME_LIMIT = 16 << 20
 #: The longest block of memory, bytes.
 BLOCK_LIMIT = 0xFFFF
 

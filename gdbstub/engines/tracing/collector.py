@@ -10,7 +10,16 @@ from collections.abc import Callable
 from gdbstub.agent.arithmetic import MASK
 from gdbstub.agent.machine import AgentError, BadMemory, Machine
 from gdbstub.agent.program import Program
-from gdbstub.engines.tracing.buffer import BLOCK_LIMIT, HEAD, MEMORY, VARIABLE, BufferFull, Frame, TraceBuffer
+from gdbstub.engines.tracing.buffer import (
+    BLOCK_LIMIT,
+    FRAME_LIMIT,
+    HEAD,
+    MEMORY,
+    VARIABLE,
+    BufferFull,
+    Frame,
+    TraceBuffer,
+)
 from gdbstub.engines.tracing.definitions import Actions, Tracepoint
 from gdbstub.engines.tracing.outcome import Outcome, Reason
 from gdbstub.rsp.commands.tracepoints import CollectRegisters
@@ -45,7 +54,7 @@ class Collector:
         self._blocks: list[bytes] = []
         self._buffer = buffer
         #: What a frame may take, bytes, and what is left of that.
-        self._full = self._room = buffer.size - HEAD.size
+        self._full = self._room = min(buffer.size, FRAME_LIMIT) - HEAD.size
         #: Addresses are as wide as the program's: the sum of a base and a negative offset goes beyond.
         self._mask = MASK
         #: The last tracepoint has recorded a frame.

@@ -75,7 +75,7 @@ def test_errors_are_words_also_for_a_client_that_did_not_ask() -> None:
     play = playing()
     play.gets(b"QTDP:1:400000:E:0:0:F5").sends(b"E.fast tracepoints are not supported; use trace")
     play.gets(b"QTEnable:1:400000").sends(b"E.tracepoint 1 at 0x400000 is not defined")
-    play.gets(b"qTP:1:400000").sends(b"E02")
+    play.gets(b"qTP:1:400000").sends(b"V0:0")
 
 
 def test_queries_before_anything_is_defined() -> None:

@@ -135,6 +135,9 @@ def _forget_exit(session: Session, pid: Pid) -> bool:
 def _give_up(session: Session, pid: Pid, *, stays_stopped: bool = False) -> None:
     if session.role.observes or session.others_on(pid):
         session.target.detach(pid, session.engine_id)
+        if not any(session.target.holders(each.tid) for each in session.target.threads(pid)):
+            # It runs on for the others' sake.
+            session.host.note_stop(pid, None)
     else:
         session.host.say(f"Detaching from process {pid}")
         launched = not session.target.is_attached(pid)
