@@ -717,14 +717,14 @@ def test_a_trace_ends_with_its_client_otherwise(build: TraceeBuilder) -> None:
 
 
 def test_a_detach_with_a_trace_that_goes_on_leaves_the_process_traced(build: TraceeBuilder) -> None:
-    program = build("hot")
-    with attached(program, 1, 10) as (tracee, stub, client):
+    program = build("forks")
+    with attached(program) as (tracee, stub, client):
         client.ok("!")
         client.current_stop()
         client.ok("QTinit")
         client.insert(0, program.address("hot"))
         client.resume()
-        tracee.tell("g")
+        tracee.tell("h")
         assert client.expect_stop().is_breakpoint
         client.remove(0, program.address("hot"))
         define(client, 1, program.address("hot"), "R01")
@@ -732,9 +732,11 @@ def test_a_detach_with_a_trace_that_goes_on_leaves_the_process_traced(build: Tra
         client.ok("QTStart")
         client.detach()
         assert tracer_of(tracee.pid) == stub.server_pid
-        assert tracee.line() == "total 10"
+        assert tracee.line() == "hits 1"
+        tracee.tell("h")
+        assert tracee.line() == "hits 2"
         with stub.connect() as second:
-            assert frames(second) == 10
+            assert frames(second) == 2
             assert not second.current_stop().is_breakpoint, "that is long past"
             second.ok("QTStop")
             second.detach()
