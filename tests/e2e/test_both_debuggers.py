@@ -18,7 +18,7 @@ OTHER_GDB = os.environ.get("OTHER_GDB", "/usr/local/bin/gdb")
 
 def with_gdb(gdb: StartGdb, port: int, program: Program, tracee: Tracee) -> None:
     """Do with a gdb what users do: a breakpoint, a step, a backtrace, a register."""
-    session = gdb(program)
+    session = gdb(program, ["set sysroot /"])
     session.connect(port)
     number = session.break_at("spot")
     session.begin_cont()
@@ -72,7 +72,7 @@ def test_one_after_the_other(build: TraceeBuilder, gdb: StartGdb, lldb: StartLld
 def test_both_at_once(build: TraceeBuilder, gdb: StartGdb, lldb: StartLldb) -> None:
     program = build("e2e_calls")
     with launch(program) as stub:
-        first, second = gdb(program), lldb(program)
+        first, second = gdb(program, ["set sysroot /"]), lldb(program)
         first.connect(stub.port)
         second.connect(stub.port)
         ours, theirs = first.break_at("outer"), second.break_at("inner")
@@ -103,7 +103,7 @@ def test_both_at_once(build: TraceeBuilder, gdb: StartGdb, lldb: StartLldb) -> N
 def test_both_on_one_breakpoint(build: TraceeBuilder, gdb: StartGdb, lldb: StartLldb) -> None:
     program = build("e2e_calls")
     with launch(program) as stub:
-        first, second = gdb(program), lldb(program)
+        first, second = gdb(program, ["set sysroot /"]), lldb(program)
         first.connect(stub.port)
         second.connect(stub.port)
         ours, theirs = first.break_at("inner"), second.break_at("inner")
@@ -120,7 +120,7 @@ def test_both_on_one_breakpoint(build: TraceeBuilder, gdb: StartGdb, lldb: Start
 def test_lldb_that_leaves_takes_nothing_of_gdbs_along(build: TraceeBuilder, gdb: StartGdb, lldb: StartLldb) -> None:
     program = build("e2e_calls")
     with launch(program) as stub:
-        first, second = gdb(program), lldb(program)
+        first, second = gdb(program, ["set sysroot /"]), lldb(program)
         first.connect(stub.port)
         second.connect(stub.port)
         number = first.break_at("inner")
