@@ -6,6 +6,7 @@ import functools
 import inspect
 import os
 import shutil
+import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import trio
 from trio.testing import MockClock, trio_test
 
 from tests.support import proc
-from tests.support.tracees import TraceeBuilder
+from tests.support.tracees import SOURCES, TraceeBuilder
 
 #: Seconds; a blocked system call ignores it, so pytest-timeout stands behind it.
 SOFT_DEADLINE = 60
@@ -106,3 +107,12 @@ def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
         left = [proc.describe(pid) for pid in set(proc.leftovers()) - before]
         proc.kill_leftovers()
         pytest.fail("left behind: " + "; ".join(left))
+
+
+@pytest.fixture(scope="session")
+def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the library that e2e_plugin_host loads."""
+    target = tmp_path_factory.mktemp("plugin") / "plugin.so"
+    source = SOURCES / "e2e_plugin.c"
+    subprocess.run(["gcc", "-g", "-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o", target, source], check=True)
+    return target

@@ -67,6 +67,12 @@ def _strace(argv: list[str]) -> int:
     return strace.run(argv)
 
 
+def _events(argv: list[str]) -> int:
+    from gdbstub.cli import events
+
+    return events.run(argv)
+
+
 def _version(argv: list[str]) -> int:
     from gdbstub.cli import usage
 
@@ -78,6 +84,7 @@ _SUBCOMMANDS: dict[str, Callable[[list[str]], int]] = {
     "doctor": _doctor,
     "packets": _packets,
     "strace": _strace,
+    "events": _events,
     "gdbserver": _lldb_server,
     "g": _lldb_server,
     "platform": _platform,

@@ -11,8 +11,13 @@ import stat
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from gdbstub.vocab.errors import StartupError
+
+if TYPE_CHECKING:
+    from gdbstub.engines.follower import MakeLog
+    from gdbstub.target.ops import LaunchSpec
 
 USAGE = """\
 Usage: gdbstub strace [OPTIONS] PROG [ARGS ...]
@@ -81,7 +86,8 @@ def _value(argv: Sequence[str], at: int, letter: str) -> tuple[str, int]:
     return argv[at + 1], 2
 
 
-def _pid(text: str) -> list[int]:
+def parse_pids(text: str) -> list[int]:
+    """Read the numbers of processes, with commas or blanks between them."""
     words = text.replace(",", " ").split()
     if not words or not all(word.isascii() and word.isdigit() and int(word) > 0 for word in words):
         raise StartupError(f"Invalid process id: '{text}'")
@@ -112,9 +118,9 @@ def _read(argv: Sequence[str]) -> _Wishes:
             wishes.output = word.partition("=")[2]
         elif word.startswith("-p"):
             text, count = _value(argv, at, "-p")
-            wishes.pids += _pid(text)
+            wishes.pids += parse_pids(text)
         elif word.startswith("--attach="):
-            wishes.pids += _pid(word.partition("=")[2])
+            wishes.pids += parse_pids(word.partition("=")[2])
         elif word.startswith("-E"):
             text, count = _value(argv, at, "-E")
             _change_environment(wishes, text)
@@ -138,7 +144,7 @@ def _change_environment(wishes: _Wishes, text: str) -> None:
         wishes.environment.pop(name, None)
 
 
-def _is_address(word: str) -> bool:
+def is_address(word: str) -> bool:
     """Tell where a server listens from a program's name."""
     if word.startswith("unix:"):
         return True
@@ -148,7 +154,7 @@ def _is_address(word: str) -> bool:
         return ":" in word and word.rpartition(":")[2].isdigit() and "/" not in word
 
 
-def _program(name: str, environment: dict[str, str] | None) -> str:
+def program_path(name: str, environment: dict[str, str] | None) -> str:
     """Return the path of a program, looked for as a shell does."""
     folders = [""] if "/" in name else os.get_exec_path(environment)
     for folder in folders:
@@ -175,7 +181,7 @@ def run(argv: list[str]) -> int:
         wishes = _read(argv)
         if not wishes.words and not wishes.pids:
             raise StartupError("must have PROG [ARGS], -p PID or COMM\nMore: gdbstub strace --help")
-        if len(wishes.words) == 1 and not wishes.pids and _is_address(wishes.words[0]):
+        if len(wishes.words) == 1 and not wishes.pids and is_address(wishes.words[0]):
             return _watch(wishes)
         return _trace(wishes)
     except StartupError as failure:
@@ -184,16 +190,18 @@ def run(argv: list[str]) -> int:
 
 
 def _watch(wishes: _Wishes) -> int:
+    from gdbstub.rsp.commands.logs import STRACE
     from gdbstub.server.logclient import watch
 
-    return watch(wishes.words[0], wishes.log_words, wishes.output)
+    named = ["--name-threads"] if wishes.output is not None else []
+    return watch(wishes.words[0], STRACE, [*wishes.log_words, *named], wishes.output)
 
 
 def _trace(wishes: _Wishes) -> int:
     from gdbstub.engines.syscalls import options as log_options
-    from gdbstub.server.sink import open_file, waiting_sink
+    from gdbstub.engines.syscalls.log import log_with
+    from gdbstub.server.sink import open_file
     from gdbstub.target.ops import LaunchSpec
-    from gdbstub.vocab.ids import Pid
 
     options = log_options.parse(wishes.log_words)
     if wishes.output is not None:
@@ -204,7 +212,7 @@ def _trace(wishes: _Wishes) -> int:
             raise StartupError("PROG and -p PID exclude each other")
         launch = LaunchSpec(
             argv=wishes.words,
-            path=_program(wishes.words[0], wishes.environment),
+            path=program_path(wishes.words[0], wishes.environment),
             environment=wishes.environment,
             with_shell=False,
             disable_randomization=False,
@@ -212,15 +220,26 @@ def _trace(wishes: _Wishes) -> int:
             only_syscalls=None if not wishes.seccomp or options.sends_signals else options.caught,
         )
     fd = 2 if wishes.output is None else open_file(wishes.output)
+    return trace(log_with(options), fd, launch, wishes.pids)
 
+
+def trace(make: MakeLog, fd: int, launch: LaunchSpec | None, pids: Sequence[int]) -> int:
+    """Keep a log of a program or of processes until they or the user end it; return the exit status."""
     import trio
 
     from gdbstub.server.logrun import LogRun
+    from gdbstub.server.sink import waiting_sink
+    from gdbstub.vocab.ids import Pid
 
     async def main() -> tuple[int, int | None]:
-        return await LogRun(options, waiting_sink(fd), launch, [Pid(pid) for pid in wishes.pids]).run()
+        return await LogRun(make, waiting_sink(fd), launch, [Pid(pid) for pid in pids]).run()
 
-    code, killer = trio.run(main)
+    code, killer = 1, None
+    try:
+        code, killer = trio.run(main)
+    except* KeyboardInterrupt:
+        # It came before the run looked for it, or when all was over.
+        killer = signal.SIGINT
     if killer is not None:
         _die_of(killer)
     return code

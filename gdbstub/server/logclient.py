@@ -1,6 +1,6 @@
 """The other end of a log: shows what a running server sends.
 
-Layer: server.  Used by: cli.strace.
+Layer: server.  Used by: cli.strace, cli.events.
 
 It asks for the log and then only reads.  At Ctrl-C it asks for the end, so that a summary still comes.
 """
@@ -12,7 +12,7 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 
-from gdbstub.rsp.commands import strace
+from gdbstub.rsp.commands.logs import LogChannel
 from gdbstub.rsp.framing import frame
 from gdbstub.rsp.incoming import ServerStream
 from gdbstub.server.address import TcpEndpoint, UnixEndpoint, parse_comm
@@ -45,8 +45,9 @@ def _connect(comm: str) -> socket.socket:
 class _Watch:
     """One log that is shown."""
 
-    def __init__(self, sock: socket.socket, show: Callable[[bytes], None]) -> None:
+    def __init__(self, sock: socket.socket, channel: LogChannel, show: Callable[[bytes], None]) -> None:
         self._sock = sock
+        self._channel = channel
         self._show = show
         self._stream = ServerStream()
         #: Replies that are still to come.
@@ -60,7 +61,7 @@ class _Watch:
     def end(self) -> None:
         if not self._ending:
             self._ending = True
-            self.ask(strace.stop())
+            self.ask(self._channel.stop())
 
     def read(self) -> bool:
         """Read what is there; tell whether there is more to come."""
@@ -74,9 +75,9 @@ class _Watch:
                 self._expected -= 1
                 _check(item.payload)
                 going_on = going_on and not (self._ending and not self._expected)
-            elif item.payload.startswith(strace.LOG_NOTIFICATION):
-                self._show(item.payload[len(strace.LOG_NOTIFICATION) :])
-            elif item.payload.startswith(strace.END_NOTIFICATION):
+            elif item.payload.startswith(self._channel.log):
+                self._show(item.payload[len(self._channel.log) :])
+            elif item.payload.startswith(self._channel.end):
                 going_on = False
         return going_on
 
@@ -85,11 +86,11 @@ def _check(reply: bytes) -> None:
     if reply == b"OK":
         return
     if not reply:
-        raise StartupError("this server keeps no log of system calls")
+        raise StartupError("this server keeps no such log")
     raise StartupError(reply.removeprefix(b"E.").decode("utf-8", "replace"))
 
 
-def watch(comm: str, words: Sequence[str], output: str | None) -> int:
+def watch(comm: str, channel: LogChannel, words: Sequence[str], output: str | None) -> int:
     """Show a log until the server or the user ends it; return the exit status.
 
     Raises:
@@ -99,12 +100,11 @@ def watch(comm: str, words: Sequence[str], output: str | None) -> int:
 
     sock = _connect(comm)
     fd = 2 if output is None else open_file(output)
-    options = (*words, "--name-threads") if output is not None else tuple(words)
     show = write_all(fd)
     with sock:
-        log = _Watch(sock, show)
+        log = _Watch(sock, channel, show)
         try:
-            log.ask(strace.start(options))
+            log.ask(channel.start(tuple(words)))
             going_on = True
             while going_on:
                 try:
@@ -112,7 +112,7 @@ def watch(comm: str, words: Sequence[str], output: str | None) -> int:
                 except KeyboardInterrupt:
                     log.end()
         except ConnectionError as failure:
-            sys.stderr.write(f"gdbstub strace: the server has gone: {failure.strerror}\n")
+            sys.stderr.write(f"gdbstub: the server has gone: {failure.strerror}\n")
             return 1
         finally:
             if output is not None:

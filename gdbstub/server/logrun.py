@@ -1,6 +1,6 @@
-"""A run that only logs system calls: ``gdbstub strace PROG`` and ``-p PID``.
+"""A run that only keeps a log: ``gdbstub strace PROG``, ``gdbstub events -p PID`` and their like.
 
-Layer: server.  Used by: cli.strace.
+Layer: server.  Used by: cli.strace, cli.events.
 
 Everything runs on one OS thread, which is trio's main thread and the tracer.
 """
@@ -15,8 +15,7 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from gdbstub.engines.syscalls.log import SyscallLog
-from gdbstub.engines.syscalls.options import LogOptions
+from gdbstub.engines.follower import MakeLog
 from gdbstub.linux.spawn import restore_terminal
 from gdbstub.server.keeper import KEEPER, Keeper
 from gdbstub.server.sink import Sink
@@ -34,13 +33,13 @@ class LogRun:
     """One run.
 
     Args:
-        options: What is logged.
+        make: Makes the engine that writes the log.
         sink: Where the log goes.
         launch: The program to start; None for processes that run already.
         pids: Those.
     """
 
-    def __init__(self, options: LogOptions, sink: Sink, launch: LaunchSpec | None, pids: Sequence[Pid]) -> None:
+    def __init__(self, make: MakeLog, sink: Sink, launch: LaunchSpec | None, pids: Sequence[Pid]) -> None:
         self._sink = sink
         self._launch = launch
         self._pids = pids
@@ -49,7 +48,7 @@ class LogRun:
         self._driver = Driver(self._tracer, sink.flush, lambda: False)
         self._end = trio.Event()
         self._nursery: trio.Nursery | None = None
-        self._log = SyscallLog(_LOG, self._tracer, options, sink.write, self._run_later, self._end.set)
+        self._log = make(_LOG, self._tracer, sink.write, self._run_later, self._end.set)
         self._broken = False
 
     async def run(self) -> tuple[int, Signo | None]:

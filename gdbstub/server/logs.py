@@ -1,4 +1,4 @@
-"""The logs of system calls that a server keeps besides its clients: for some of them, and in a file.
+"""The logs that a server keeps besides its clients: for some of them, and in files.
 
 Layer: server.  Used by: server.
 """
@@ -17,15 +17,25 @@ from gdbstub.vocab.ids import EngineId
 
 if TYPE_CHECKING:
     # Most runs keep no log, and its import takes time.
-    from gdbstub.engines.syscalls.log import Later, SyscallLog
-    from gdbstub.engines.syscalls.options import LogOptions
+    from gdbstub.engines.follower import Later, LogEngine, MakeLog
     from gdbstub.server.sink import Sink
 
 _STDERR = 2
 
 
+class LogKey(NamedTuple):
+    """Which log: of what, and the client that asked; None: one in a file."""
+
+    what: str
+    owner: EngineId | None
+
+
+#: The log of system calls in a file.
+_FILE = LogKey("strace", None)
+
+
 class _Log(NamedTuple):
-    engine: SyscallLog
+    engine: LogEngine
     sink: Sink
 
 
@@ -42,31 +52,29 @@ class Logs:
         self._target = target
         self._new_id = new_id
         self._later = later
-        #: By the client that asked; None: the one in a file.
-        self._logs: dict[EngineId | None, _Log] = {}
+        self._logs: dict[LogKey, _Log] = {}
 
     def start(
         self,
-        owner: EngineId | None,
-        options: LogOptions,
+        key: LogKey,
+        make: MakeLog,
         put: Callable[[bytes], None],
         *,
         close: Callable[[], None] = lambda: None,
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
-        """Begin a log; the one that its owner had ends.
+        """Begin a log; the one of the same key ends.
 
         Args:
-            owner: The client, None for a log in a file.
-            options: What is logged.
+            key: Which.
+            make: Makes its engine.
             put: Takes the log's bytes; must not block.
             close: Called at the end.
             on_end: Called when no process is left.
         """
-        from gdbstub.engines.syscalls.log import SyscallLog
         from gdbstub.server.sink import Sink
 
-        self.stop(owner)
+        self.stop(key)
         sink = Sink(put, close)
 
         def ended() -> None:
@@ -74,27 +82,37 @@ class Logs:
             sink.flush()
             on_end()
 
-        engine = SyscallLog(self._new_id(), self._target, options, sink.write, self._later, ended)
-        self._logs[owner] = _Log(engine, sink)
+        engine = make(self._new_id(), self._target, sink.write, self._later, ended)
+        self._logs[key] = _Log(engine, sink)
         engine.begin()
 
-    def stop(self, owner: EngineId | None) -> None:
+    def stop(self, key: LogKey) -> None:
         """End a log, where there is one."""
-        log = self._logs.pop(owner, None)
+        log = self._logs.pop(key, None)
         if log is not None:
             log.engine.end()
             log.sink.close()
 
+    def stop_of(self, owner: EngineId) -> None:
+        """End the logs of a client."""
+        for key in [key for key in self._logs if key.owner == owner]:
+            self.stop(key)
+
     def stop_all(self) -> None:
         """End all logs."""
-        for owner in list(self._logs):
-            self.stop(owner)
+        for key in list(self._logs):
+            self.stop(key)
+
+    def tell_of_client(self, kind: str, client: EngineId, peer: str) -> None:
+        """Tell the logs that a client has come or gone."""
+        for log in self._logs.values():
+            log.engine.tell_of_client(kind, client, peer)
 
     def failed(self, engine_id: EngineId) -> bool:
         """Drop a log whose engine has a bug; tell whether it was one."""
-        for owner, log in self._logs.items():
+        for key, log in self._logs.items():
             if log.engine.engine_id == engine_id:
-                del self._logs[owner]
+                del self._logs[key]
                 log.sink.close()
                 return True
         return False
@@ -113,6 +131,7 @@ class Logs:
         from dataclasses import replace
 
         from gdbstub.engines.syscalls import options
+        from gdbstub.engines.syscalls.log import log_with
         from gdbstub.server.sink import open_file
 
         try:
@@ -121,7 +140,7 @@ class Logs:
             raise StartupError(f"{words}: {failure}") from None
         wishes = options.parse(rest)
         if name == "-":
-            self.start(None, wishes, Console(_STDERR).write)
+            self.start(_FILE, log_with(wishes), Console(_STDERR).write)
             return "stderr"
         # A pipe that nobody reads must not hold the server up.
         fd = open_file(name, os.O_NONBLOCK)
@@ -131,13 +150,17 @@ class Logs:
             console.flush()
             os.close(fd)
 
-        self.start(None, replace(wishes, name_threads=True), console.write, close=close)
+        self.start(_FILE, log_with(replace(wishes, name_threads=True)), console.write, close=close)
         return name
 
     @property
     def in_file(self) -> bool:
         """Tell whether there is a log in a file."""
-        return None in self._logs
+        return _FILE in self._logs
+
+    def stop_file(self) -> None:
+        """End the log of system calls in a file."""
+        self.stop(_FILE)
 
     def follows(self, pid: int) -> bool:
         """Tell whether a process is traced for logs alone."""

@@ -29,7 +29,7 @@ from gdbstub.linux.hostfs import LinuxFiles
 from gdbstub.linux.procfs import processes_named
 from gdbstub.linux.spawn import restore_terminal
 from gdbstub.linux.wait import is_child
-from gdbstub.rsp.commands import strace
+from gdbstub.rsp.commands import logs
 from gdbstub.server.access import peer_name, peer_refusal
 from gdbstub.server.awaited import process_named
 from gdbstub.server.connection import Channel, Connection
@@ -37,7 +37,7 @@ from gdbstub.server.console import Console
 from gdbstub.server.debuglog import DebugLog
 from gdbstub.server.keeper import KEEPER, Keeper
 from gdbstub.server.listen import Listener, announce
-from gdbstub.server.logs import Logs
+from gdbstub.server.logs import LogKey, Logs
 from gdbstub.server.portpipe import tell_descriptor, tell_fifo
 from gdbstub.server.serial import FdPair
 from gdbstub.server.settings import OnDisconnect, ServerSettings
@@ -51,7 +51,7 @@ from gdbstub.vocab.errors import StartupError, StubError, TargetError
 from gdbstub.vocab.ids import EngineId, Pid
 
 if TYPE_CHECKING:
-    from gdbstub.engines.syscalls.options import LogOptions
+    from gdbstub.engines.follower import MakeLog
     from gdbstub.engines.tracing.tracing import Tracing
 
 #: How long the next packet is waited for in place before trio is asked, milliseconds: with one client
@@ -350,7 +350,7 @@ class Server:
         connection = Connection(channel, session, peer, self._work, self._wait_here)
 
         def first_bytes(data: bytes) -> bool:
-            if strace.is_opening(data):
+            if logs.is_opening(data):
                 session.only_look()
             if self._settings.once and self._listener is not None and not session.role.observes:
                 if self._served:
@@ -361,6 +361,7 @@ class Server:
             if self._end.is_set():
                 return False
             self._tracer.attach_engine(session)
+            self._logs.tell_of_client("client-attach", engine_id, peer)
             self._connections.append(connection)
             if peer:
                 say(self._wording.connected.format(peer=peer))
@@ -391,6 +392,7 @@ class Server:
             self._connections.remove(connection)
             connection.scope.cancel()
             self._gone(connection.session)
+            self._logs.tell_of_client("client-detach", connection.session.engine_id, connection.peer)
 
     def _holds(self, session: Session) -> bool:
         tracer = self._tracer
@@ -419,7 +421,7 @@ class Server:
         tracer, engine_id = self._tracer, session.engine_id
         self._terminals.unwatch(engine_id)
         self.await_no_process(engine_id)
-        self._logs.stop(engine_id)
+        self._logs.stop_of(engine_id)
         self._extended = self._extended or session.extended
         once = self._settings.once or self._listener is None
         tracing = self._tracing
@@ -720,21 +722,21 @@ class Server:
         return True
 
     def start_log(
-        self, engine_id: EngineId, options: LogOptions, put: Callable[[bytes], None], on_end: Callable[[], None]
+        self, engine_id: EngineId, what: str, make: MakeLog, put: Callable[[bytes], None], on_end: Callable[[], None]
     ) -> None:
-        """Log system calls for a client."""
-        self._logs.start(engine_id, options, put, on_end=on_end)
+        """Keep a log for a client."""
+        self._logs.start(LogKey(what, engine_id), make, put, on_end=on_end)
 
-    def stop_log(self, engine_id: EngineId) -> None:
+    def stop_log(self, engine_id: EngineId, what: str) -> None:
         """End a client's log."""
-        self._logs.stop(engine_id)
+        self._logs.stop(LogKey(what, engine_id))
 
     def log_to_file(self, words: str | None) -> str:
         """Log system calls to a file, or end that."""
         if words is not None:
             return f"System calls are logged to {self._logs.start_file(words)}."
         ended = self._logs.in_file
-        self._logs.stop(None)
+        self._logs.stop_file()
         return "The log of system calls has ended." if ended else "There is no log of system calls."
 
     def ends_with_k(self) -> bool:

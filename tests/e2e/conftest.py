@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 from tests.support.debuggers.gdb_session import GdbSession, StartGdb
 from tests.support.debuggers.lldb_session import LldbSession, StartLldb
-from tests.support.tracees import SOURCES, Program
+from tests.support.tracees import Program
 
 
 @pytest.fixture
@@ -46,12 +45,3 @@ def lldb(tmp_path: Path) -> Iterator[StartLldb]:
             return stack.enter_context(LldbSession(folder, program, settings))
 
         yield start
-
-
-@pytest.fixture(scope="session")
-def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the library that e2e_plugin_host loads."""
-    target = tmp_path_factory.mktemp("plugin") / "plugin.so"
-    source = SOURCES / "e2e_plugin.c"
-    subprocess.run(["gcc", "-g", "-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o", target, source], check=True)
-    return target

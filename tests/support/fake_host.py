@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gdbstub.engines.syscalls.options import LogOptions
+from gdbstub.engines.follower import MakeLog
 from gdbstub.engines.tracing.tracing import Tracing
 from gdbstub.target.events import TraceEvent
 from gdbstub.vocab.ids import EngineId, Pid
@@ -106,13 +106,13 @@ class FakeHost:
         return True
 
     def start_log(
-        self, engine_id: EngineId, options: LogOptions, put: Callable[[bytes], None], on_end: Callable[[], None]
+        self, engine_id: EngineId, what: str, make: MakeLog, put: Callable[[bytes], None], on_end: Callable[[], None]
     ) -> None:
-        self.told.append(("start_log", options))
+        self.told.append(("start_log", what))
         self.log = put
 
-    def stop_log(self, engine_id: EngineId) -> None:
-        self.told.append(("stop_log",))
+    def stop_log(self, engine_id: EngineId, what: str) -> None:
+        self.told.append(("stop_log", what))
 
     def log_to_file(self, words: str | None) -> str:
         self.told.append(("log_to_file", words))

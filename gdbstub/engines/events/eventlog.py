@@ -14,7 +14,9 @@ from time import time
 
 from gdbstub.engines.events.happening import KINDS, Happening
 from gdbstub.engines.events.linkmap import BRAKE, LinkMap
-from gdbstub.target.engine import IdleEngine, Vote
+from gdbstub.engines.events.options import EventOptions
+from gdbstub.engines.follower import Follower, Later, MakeLog
+from gdbstub.target.engine import Vote
 from gdbstub.target.events import (
     ChildBorn,
     Execed,
@@ -75,25 +77,30 @@ def effect(sig: Signo, ignored: int, caught: int) -> str:
     return _MILD.get(signal.Signals(sig), "ends the process") if sig <= signal.SIGSYS else "ends the process"
 
 
-class EventLog(IdleEngine):
+class EventLog(Follower):
     """Tells what happens to every process.
 
     Args:
         engine_id: Its identity.
         target: The tracer.
+        options: What is told.
         tell: Takes each happening; must not block.
-        kinds: What is told; the names of ``KINDS``.
+        on_end: Called when no process is left.
     """
 
     def __init__(
-        self, engine_id: EngineId, target: Target, tell: Callable[[Happening], None], kinds: frozenset[str]
+        self,
+        engine_id: EngineId,
+        target: Target,
+        options: EventOptions,
+        tell: Callable[[Happening], None],
+        on_end: Callable[[], None],
     ) -> None:
-        super().__init__(engine_id)
-        self._target = target
+        super().__init__(engine_id, target, on_end, follow=options.follow)
         self._tell = tell
-        self._kinds = kinds
-        wanted = {event for kind in kinds for event in _EVENTS.get(kind, ())}
-        self.wants = frozenset({Joined, Execed, ProcessExited, *wanted})
+        self._kinds = options.kinds
+        wanted = {event for kind in options.kinds for event in _EVENTS.get(kind, ())}
+        self.wants = frozenset({*Follower.wants, Execed, *wanted})
         self._maps: dict[Pid, LinkMap] = {}
 
     def tell_of_client(self, kind: str, client: EngineId, peer: str) -> None:
@@ -139,12 +146,13 @@ class EventLog(IdleEngine):
                     self.say("exit", pid, tid, signal=name_of(event.signal))
             case _:
                 pass
-        return Vote.CONTINUE
+        return super().on_event(event)
 
     def on_lost(self, pid: Pid) -> None:
         """Tell that a process is no longer traced."""
         self._maps.pop(pid, None)
         self.say("leave", pid, Tid(pid))
+        super().on_lost(pid)
 
     def _program(self, pid: Pid) -> str:
         try:
@@ -177,3 +185,17 @@ class EventLog(IdleEngine):
             self.say("library-unload", pid, tid, path=path, bias=f"{bias:#x}")
         for path, bias in loaded:
             self.say("library-load", pid, tid, path=path, bias=f"{bias:#x}")
+
+
+def events_with(options: EventOptions) -> MakeLog:
+    """Return what makes a stream of events with these options."""
+
+    def make(
+        engine_id: EngineId, target: Target, write: Callable[[str], None], later: Later, on_end: Callable[[], None]
+    ) -> EventLog:
+        def tell(happening: Happening) -> None:
+            write(happening.as_json() if options.json else happening.as_text())
+
+        return EventLog(engine_id, target, options, tell, on_end)
+
+    return make

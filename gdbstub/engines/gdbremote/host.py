@@ -17,7 +17,7 @@ from gdbstub.vocab.ids import EngineId, Pid
 
 if TYPE_CHECKING:
     # Most sessions have no tracepoints, and no log.
-    from gdbstub.engines.syscalls.options import LogOptions
+    from gdbstub.engines.follower import MakeLog
     from gdbstub.engines.tracing.tracing import Tracing
 
 
@@ -125,18 +125,19 @@ class Host(Protocol):
         """Describe each client in one line."""
 
     def start_log(
-        self, engine_id: EngineId, options: LogOptions, put: Callable[[bytes], None], on_end: Callable[[], None]
+        self, engine_id: EngineId, what: str, make: MakeLog, put: Callable[[bytes], None], on_end: Callable[[], None]
     ) -> None:
-        """Log system calls for a client; a log that it has ends.
+        """Keep a log for a client; one of the same that it has ends.
 
         Args:
             engine_id: The client.
-            options: What is logged.
+            what: ``strace`` or ``events``.
+            make: Makes the engine that writes it.
             put: Takes the log's bytes.
             on_end: Called when no process is left.
         """
 
-    def stop_log(self, engine_id: EngineId) -> None:
+    def stop_log(self, engine_id: EngineId, what: str) -> None:
         """End a client's log."""
 
     def log_to_file(self, words: str | None) -> str:

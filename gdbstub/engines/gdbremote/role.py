@@ -40,6 +40,7 @@ OBSERVER_MAY = frozenset(
         b"x",
         b"QEnableCompression",
         b"QAllow",
+        b"QGdbstubEvents",
         b"QGdbstubStrace",
         b"QNonStop",
         b"QPassSignals",

@@ -15,6 +15,7 @@ from time import perf_counter_ns, time
 from gdbstub.abi import signals
 from gdbstub.abi.call import Call
 from gdbstub.abi.decoder import Decoder, decoder_of, entry_text, exit_text, result_text
+from gdbstub.engines.follower import Later, MakeLog
 from gdbstub.engines.syscalls.lines import Lines
 from gdbstub.engines.syscalls.objects import Objects
 from gdbstub.engines.syscalls.options import Form, LogOptions
@@ -40,9 +41,6 @@ from gdbstub.target.events import (
 from gdbstub.target.ops import Target, ThreadAction
 from gdbstub.vocab.errors import StubError
 from gdbstub.vocab.ids import NO_SIGNAL, Addr, EngineId, Pid, Signo, Tid
-
-#: Runs a function after so many seconds.
-Later = Callable[[float, Callable[[], None]], None]
 
 _RESTART = "restart_syscall"
 
@@ -70,6 +68,7 @@ class SyscallLog:
         write: Takes the log's text; must not block.
         later: Runs something after a time.
         on_end: Called when no process is left.
+        view: A form of its own; None: what the options say.
     """
 
     #: A process that is traced for others is not kept for its log.
@@ -83,13 +82,14 @@ class SyscallLog:
         write: Callable[[str], None],
         later: Later,
         on_end: Callable[[], None],
+        view: View | None = None,
     ) -> None:
         self.engine_id = engine_id
         self._target = target
         self._options = options
         self._later = later
         self._on_end = on_end
-        self._view = view_of(options, write)
+        self._view = view_of(options, write) if view is None else view
         self._threads: dict[Tid, ThreadRecord] = {}
         #: Children that are kept for the log.
         self.children: set[Pid] = set()
@@ -132,6 +132,9 @@ class SyscallLog:
             others = f" with {len(threads)} threads" if len(threads) > 1 else ""
             self._view.noticed(f"Process {event.pid} attached{others}")
         return Vote.CONTINUE
+
+    def tell_of_client(self, kind: str, client: EngineId, peer: str) -> None:
+        """Take no note of clients."""
 
     def finish(self) -> None:
         """Show what comes at the end, once."""
@@ -412,3 +415,15 @@ class SyscallLog:
         self._readers.pop(pid, None)
         if not self._threads:
             self._on_end()
+
+
+def log_with(options: LogOptions, form: Callable[[Callable[[str], None], Target], View] | None = None) -> MakeLog:
+    """Return what makes a log with these options, or in a form of its own."""
+
+    def make(
+        engine_id: EngineId, target: Target, write: Callable[[str], None], later: Later, on_end: Callable[[], None]
+    ) -> SyscallLog:
+        view = None if form is None else form(write, target)
+        return SyscallLog(engine_id, target, options, write, later, on_end, view)
+
+    return make

@@ -6,16 +6,21 @@ import json
 
 import pytest
 
+from gdbstub.engines.events import options
 from gdbstub.engines.events.eventlog import EventLog, effect
-from gdbstub.engines.events.happening import KINDS, Happening
+from gdbstub.engines.events.happening import Happening
+from gdbstub.engines.events.options import EventOptions
 from gdbstub.target.engine import Vote
 from gdbstub.target.events import (
     ChildBorn,
     Execed,
+    Forked,
     ForkKind,
     JobContinued,
     JobStopped,
     Joined,
+    Launched,
+    LaunchFailed,
     ProcessExited,
     SignalStop,
     SyscallStop,
@@ -23,6 +28,7 @@ from gdbstub.target.events import (
     ThreadStarted,
     TraceEvent,
 )
+from gdbstub.vocab.errors import StartupError
 from gdbstub.vocab.ids import EngineId, Pid, Signo, Tid
 from tests.support.fake_target import FakeTarget
 from tests.support.playbook import PID, T1, process
@@ -44,7 +50,7 @@ EVENTS: list[tuple[TraceEvent, str, dict[str, object]]] = [
 @pytest.mark.parametrize(("event", "kind", "details"), EVENTS, ids=lambda value: str(value)[:16])
 def test_each_event_is_told_and_nothing_is_held(event: TraceEvent, kind: str, details: dict[str, object]) -> None:
     told: list[Happening] = []
-    log = EventLog(EngineId(-5), FakeTarget(process()), told.append, frozenset(KINDS))
+    log = EventLog(EngineId(-5), FakeTarget(process()), EventOptions(), told.append, lambda: None)
     assert type(event) in log.wants
     assert log.on_event(event) is Vote.CONTINUE
     (found,) = told
@@ -54,15 +60,15 @@ def test_each_event_is_told_and_nothing_is_held(event: TraceEvent, kind: str, de
 
 def test_what_nobody_wants_is_not_asked_for() -> None:
     told: list[Happening] = []
-    log = EventLog(EngineId(-5), FakeTarget(process()), told.append, frozenset({"exit"}))
-    assert log.wants == {Joined, Execed, ProcessExited}
+    log = EventLog(EngineId(-5), FakeTarget(process()), options.parse(["--only=exit"]), told.append, lambda: None)
+    assert log.wants == {Joined, Launched, LaunchFailed, Forked, Execed, ProcessExited}
     log.on_event(Joined(PID, T1))
     assert not told
     assert log.passes(PID, Signo(11))
 
 
 def test_no_system_call_is_ever_asked_for() -> None:
-    log = EventLog(EngineId(-5), FakeTarget(), lambda _: None, frozenset(KINDS))
+    log = EventLog(EngineId(-5), FakeTarget(), EventOptions(), lambda _: None, lambda: None)
     assert SyscallStop not in log.wants
     assert not log.catches(PID, -1)
     assert not log.keeps_traced
@@ -92,3 +98,10 @@ def test_a_happening_is_a_line_for_people_and_one_for_programs() -> None:
         Happening(0.0, "client-attach", Pid(0), Tid(0), {"client": 1}).as_text()
         == "00:00:00.000000 client-attach client=1\n"
     )
+
+
+def test_options_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(StartupError, match="there is no event 'forks'; choose from join, exec"):
+        options.parse(["--only=exit,forks"])
+    with pytest.raises(StartupError, match="unknown option '--jsno'"):
+        options.parse(["--jsno"])

@@ -1,0 +1,188 @@
+"""``gdbstub events``: a program of its own, a process, and beside the clients of a running server."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support import proc
+from tests.support.dialogue import at_ready, finish
+from tests.support.tracees import TraceeBuilder, environment, running
+
+EVENTS = [sys.executable, "-m", "gdbstub", "events"]
+Record = dict[str, object]
+
+
+def records(text: str) -> list[Record]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def kinds(found: list[Record]) -> list[object]:
+    return [each["event"] for each in found]
+
+
+def told(*command: object, letters: str = "q") -> list[Record]:
+    """Run a program that obeys letters under the stream and return what was told."""
+    done = subprocess.run(
+        [*EVENTS, "--json", *map(str, command)],
+        env=environment(),
+        input=letters.encode(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return records(done.stderr.decode())
+
+
+class Listener(threading.Thread):
+    """The other end of a stream."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        super().__init__(daemon=True)
+        self.process = process
+        self.found: list[Record] = []
+        self.changed = threading.Condition()
+        self.start()
+
+    def run(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            with self.changed:
+                self.found.append(json.loads(line))
+                self.changed.notify_all()
+
+    def wait_for(self, kind: str, count: int = 1) -> Record:
+        """Return the ``count``-th record of a kind."""
+        with self.changed:
+            assert self.changed.wait_for(lambda: kinds(self.found).count(kind) >= count, 20), self.found
+            return [each for each in self.found if each["event"] == kind][count - 1]
+
+
+@contextmanager
+def stream(*words: object) -> Iterator[Listener]:
+    with subprocess.Popen(
+        [*EVENTS, "--json", *map(str, words)],
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        listener = Listener(process)
+        try:
+            yield listener
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
+            listener.join(20)
+
+
+def test_a_program_from_its_beginning_to_its_end(build: TraceeBuilder) -> None:
+    program = build("forks")
+    found = told("--only=join,fork,exit,library-load", program, letters="fvq")
+    assert kinds(found)[0] == "join" and found[0]["program"] == str(program)
+    assert any(str(each.get("path", "")).endswith("libc.so.6") for each in found)
+    forks = [each for each in found if each["event"] == "fork"]
+    assert [each["call"] for each in forks] == ["fork", "vfork"]
+    assert not any(each["traced"] for each in forks)
+    assert found[-1]["event"] == "exit" and found[-1]["status"] == 0
+
+
+def test_children_are_followed_where_that_is_wished(build: TraceeBuilder) -> None:
+    found = told("-f", "--only=join,fork,exit", build("forks"), letters="fvq")
+    children = [each["child"] for each in found if each["event"] == "fork"]
+    assert len(children) == 2
+    assert all(each["traced"] for each in found if each["event"] == "fork")
+    assert {each["pid"] for each in found if each["event"] == "exit"} >= set(children)
+
+
+def test_a_signal_is_told_with_what_it_does_and_the_status_is_the_programs(build: TraceeBuilder) -> None:
+    with running(build("obey")) as tracee, stream("-p", tracee.pid) as listener:
+        assert listener.wait_for("join")["program"] == str(build("obey"))
+        os.kill(tracee.pid, signal.SIGSTOP)
+        assert listener.wait_for("job-stop")["signal"] == "SIGSTOP"
+        os.kill(tracee.pid, signal.SIGCONT)
+        listener.wait_for("job-continue")
+        tracee.tell("a")
+        record = listener.wait_for("signal", 3)
+        assert (record["signal"], record["does"]) == ("SIGABRT", "ends the process")
+        assert listener.wait_for("exit")["signal"] == "SIGABRT"
+
+
+def test_a_process_that_is_left_runs_on_untraced(build: TraceeBuilder) -> None:
+    with running(build("obey")) as tracee:
+        with stream("-p", tracee.pid) as listener:
+            listener.wait_for("join")
+        proc.wait_untraced(tracee.pid)
+        tracee.tell("q")
+        assert tracee.finish() == 0
+
+
+def test_a_server_tells_of_its_clients_and_nothing_is_stopped_for_it(build: TraceeBuilder) -> None:
+    with at_ready(build("spin"), 2) as (stub, client), stream(f"localhost:{stub.port}") as listener:
+        listener.wait_for("join")
+        with stub.connect() as second:
+            second.current_stop()
+            number = listener.wait_for("client-attach")["client"]
+        assert listener.wait_for("client-detach")["client"] == number
+        finish(stub, client)
+        assert listener.wait_for("exit")["status"] == 0
+
+
+def test_a_library_that_comes_and_goes(build: TraceeBuilder, plugin: Path) -> None:
+    program = build("e2e_plugin_host")
+    with running(program, plugin) as tracee, stream("-p", tracee.pid) as listener:
+        listener.wait_for("join")
+        tracee.tell("d")
+        assert listener.wait_for("library-load")["path"] == str(plugin)
+        tracee.tell("q")
+        listener.wait_for("exit")
+
+
+def test_a_trace_for_viewers(build: TraceeBuilder, tmp_path: Path) -> None:
+    trace = tmp_path / "trace.json"
+    told(f"--perfetto={trace}", build("forks"), letters="fq")
+    events = json.loads(trace.read_text())
+    slices = [each for each in events if each["ph"] == "X" and each["cat"] == "syscall"]
+    assert len(slices) > 20
+    assert all(each["dur"] >= 0 and each["ts"] > 0 for each in slices)
+    assert {each["name"] for each in slices} >= {"write", "exit_group", "wait4"}
+    named = {each["tid"] for each in events if each["ph"] == "M" and each["name"] == "thread_name"}
+    assert named >= {each["tid"] for each in slices}
+    assert any(each["ph"] == "i" and each["name"].startswith("SIGCHLD") for each in events)
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("--only=nothing", "true"), "there is no event 'nothing'"),
+        (("--bad", "true"), "unknown option '--bad'"),
+        ((), "must have PROG"),
+        (("-p",), "option requires an argument"),
+        (("/none/such",), "Can't stat '/none/such'"),
+    ],
+)
+def test_what_cannot_be_is_said(words: tuple[str, ...], text: str) -> None:
+    done = subprocess.run(
+        [*EVENTS, *words],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("gdbstub events: ") and text in done.stderr
