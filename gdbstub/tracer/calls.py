@@ -70,7 +70,7 @@ def returned(tracee: Tracee, info: SyscallInfo) -> SyscallInfo:
             info = info._replace(result=result, is_error=-4095 <= result < 0)
     if entered is None or call is None:
         return info._replace(number=tracee.registers.orig_syscall)
-    return info._replace(number=entered, args=call.args)
+    return SyscallInfo(False, info.arch, entered, call.args, info.stack, info.result, info.is_error)
 
 
 def is_cut_short(tracee: Tracee, info: SyscallInfo) -> bool:

@@ -15,6 +15,7 @@ from gdbstub.linux.memory import ProcessMemory
 from gdbstub.linux.regions import RegionMap
 from gdbstub.linux.regsets import RegisterFile
 from gdbstub.linux.wait import WaitStatus
+from gdbstub.target.engine import Engine
 from gdbstub.target.ops import HitRules
 from gdbstub.tracer.arbiter import Arbiter
 from gdbstub.tracer.debugslots import DebugSlots
@@ -78,6 +79,8 @@ class Inferior:
         self.allocations: dict[Addr, tuple[int, EngineId]] = {}
         #: Some engine catches syscalls: PTRACE_SYSCALL takes the place of PTRACE_CONT.
         self.catching = False
+        #: Which ones do, in order of attachment.
+        self.catchers: list[tuple[EngineId, Engine]] = []
         #: Engines for whose sake it stays traced, though they keep no process in general.
         self.kept_by: set[EngineId] = set()
         #: A seccomp filter chooses the calls that stop, so PTRACE_CONT does between calls.

@@ -130,6 +130,38 @@ class Settler:
             if inferior.exclusive is not None:
                 self._world.mark(inferior)
 
+    def go_on(self, tracee: Tracee) -> None:
+        """Do the same as ``rerun``, for a thread at a system call: mostly all that is needed is the request."""
+        inferior = tracee.inferior
+        if (
+            inferior.exclusive is not None
+            or inferior.lends
+            or inferior.vfork_parents
+            or inferior.detaching
+            or tracee.awaited_by
+            or tracee.blocked
+            or tracee.call_changed
+            or tracee.suspended is not None
+            or tracee.skipped is not None
+            or tracee.sent
+            or tracee.arrival is not None
+            or self._world.log is not None
+            or inferior.arbiter.decide(tracee.tid) is not Vote.CONTINUE
+        ):
+            self.rerun(tracee)
+            return
+        tracee.mask_before = None
+        if tracee.entered_syscall is not None or (inferior.catching and not inferior.filtered):
+            ptrace_calls.cont_to_syscall(tracee.tid)
+        else:
+            ptrace_calls.cont(tracee.tid)
+        tracee.registers.invalidate()
+        tracee.stop = StopKind.NONE
+        tracee.signal = tracee.parked = NO_SIGNAL
+        tracee.state = RunState.RUNNING
+        inferior.running[tracee.tid] = tracee
+        self._world.stirs += 1
+
     def _resume(self, tracee: Tracee, vote: Vote) -> None:
         inferior = tracee.inferior
         arrival = tracee.arrival

@@ -15,7 +15,6 @@ from functools import partial
 from gdbstub.linux import debugregs, procfs, ptrace_calls
 from gdbstub.linux.constants import PTRACE_EVENT_SECCOMP, SI_TKILL
 from gdbstub.linux.wait import StatusKind, WaitStatus, decode, is_stop, reap, reap_one
-from gdbstub.target.calls import SyscallInfo
 from gdbstub.target.engine import Vote
 from gdbstub.target.events import (
     Interrupted,
@@ -26,15 +25,15 @@ from gdbstub.target.events import (
     SignalStop,
     SiteHit,
     StepDone,
-    SyscallStop,
     ThreadExited,
     ThreadStarted,
     TraceEvent,
     WatchHit,
     WatchKind,
 )
-from gdbstub.tracer import calls, pushedflags, sigmask
+from gdbstub.tracer import pushedflags, sigmask
 from gdbstub.tracer.births import Births
+from gdbstub.tracer.callstops import CALL_STOP, CallStops
 from gdbstub.tracer.conditions import is_told
 from gdbstub.tracer.debugslots import SlotKind
 from gdbstub.tracer.inferior import Inferior
@@ -68,6 +67,7 @@ class Statuses:
         self._settler = settler
         self._leaving = Leaving(world, settler, self._drain_and_look)
         self._births = Births(world, settler, self._leaving, self._stopped)
+        self._calls = CallStops(world, settler, self._step_done)
 
     @property
     def leaving(self) -> Leaving:
@@ -114,11 +114,14 @@ class Statuses:
                 # A program of ours that was let go, or a thread of it.
                 self._world.on_child_exit(Pid(tid))
             return
-        status = decode(raw)
-        if self._world.log is not None:
-            self._world.log(f"thread {tid}: {status.kind.value} {status.detail}")
         nested, self._settler.busy = self._settler.busy, True
         try:
+            if raw == CALL_STOP and self._calls.is_plain(tracee):
+                self._calls.pass_through(tracee)
+                return
+            status = decode(raw)
+            if self._world.log is not None:
+                self._world.log(f"thread {tid}: {status.kind.value} {status.detail}")
             if status.kind is StatusKind.EXITED or status.kind is StatusKind.KILLED:
                 self._ended(tracee, status)
             else:
@@ -135,7 +138,8 @@ class Statuses:
             self._world.mark(tracee.inferior)
         finally:
             self._settler.busy = nested
-        self._settler.settle()
+            if self._world.dirty or self._world.waiting:
+                self._settler.settle()
 
     def _stopped(self, tracee: Tracee, status: WaitStatus) -> None:
         inferior = tracee.inferior
@@ -189,12 +193,12 @@ class Statuses:
                 self._signal(tracee, Signo(status.detail))
         elif kind is StatusKind.SYSCALL_STOP:
             tracee.stop = StopKind.SYSCALL
-            self._syscall(tracee, interrupted, stepping_call)
+            self._calls.stopped(tracee, interrupted, stepping_call)
         elif kind is StatusKind.EVENT_STOP:
             tracee.stop = StopKind.EVENT
             if status.detail == PTRACE_EVENT_SECCOMP:
                 tracee.stop = StopKind.SYSCALL
-                self._syscall(tracee, interrupted, stepping_call)
+                self._calls.stopped(tracee, interrupted, stepping_call)
             else:
                 self._births.event_stop(tracee, status.detail)
         else:
@@ -251,7 +255,7 @@ class Statuses:
         tracee.signal = tracee.parked = sig
         if tracee.suspended is not None:
             # The call is over after all: what becomes of it is up to the signal.
-            self._tell_suspended(tracee)
+            self._calls.tell_suspended(tracee)
         if inferior.startup is not None:
             self._settler.rerun(tracee)
             return
@@ -395,75 +399,6 @@ class Statuses:
         if finished:
             self._world.offer(tracee, StepDone(tracee.inferior.pid, tracee.tid), finished)
         self._settler.rerun(tracee)
-
-    def _syscall(self, tracee: Tracee, interrupted: bool, stepping_call: bool) -> None:
-        info = ptrace_calls.syscall_info(tracee.tid)
-        if info is None:
-            self._settler.rerun(tracee)
-        elif info.entry:
-            self._enters(tracee, info)
-        else:
-            self._returns(tracee, info, interrupted, stepping_call)
-
-    def _enters(self, tracee: Tracee, info: SyscallInfo) -> None:
-        """Handle a syscall-entry-stop, or a seccomp filter's stop, which comes after it where there are both."""
-        known = tracee.entered_syscall is not None
-        tracee.starting = tracee.call_changed = False
-        suspended = tracee.suspended
-        if suspended is not None and calls.goes_on(suspended, info):
-            tracee.suspended = None
-            tracee.call, tracee.entered_syscall = suspended, suspended.number
-        elif not known:
-            if suspended is not None:
-                self._tell_suspended(tracee)
-            tracee.call, tracee.entered_syscall = info, info.number
-            tracee.entry_number = info.number
-            self._offer_call(tracee, info)
-        self._settler.rerun(tracee)
-
-    def _returns(self, tracee: Tracee, info: SyscallInfo, interrupted: bool, stepping_call: bool) -> None:
-        starting = tracee.starting and tracee.entered_syscall is None
-        tracee.starting = tracee.call_changed = False
-        call = tracee.call
-        seen = tracee.entered_syscall is not None
-        tracee.call = info = calls.returned(tracee, info)
-        if interrupted and seen and calls.is_cut_short(tracee, info):
-            # A stop of ours is no business of those who follow the program's calls.
-            tracee.suspended = call
-        elif not starting:
-            self._offer_call(tracee, info)
-        if stepping_call:
-            self._step_done(tracee)
-        else:
-            self._settler.rerun(tracee)
-
-    def _tell_suspended(self, tracee: Tracee) -> None:
-        suspended, tracee.suspended = tracee.suspended, None
-        if suspended is not None and tracee.call is not None:
-            self._offer_call(tracee, tracee.call)
-
-    def _offer_call(self, tracee: Tracee, info: SyscallInfo) -> None:
-        inferior = tracee.inferior
-        number = info.number
-        startup = inferior.startup
-        if not inferior.catching or number < 0:
-            return
-        if startup is not None and (startup.execs_left or number not in calls.EXECS):
-            return
-        pid, engines = inferior.pid, self._world.engines
-        # Who caught the entry may have put another call in its place: that one is told to both.
-        known = tracee.entry_number
-        catchers = [
-            e
-            for e in inferior.arbiter.engines()
-            if e in engines
-            and (engines[e].catches(pid, number) or (known != number and engines[e].catches(pid, known)))
-        ]
-        if catchers:
-            if info.entry:
-                # Engines nest like layers: the last attached sees an entry first and an exit last.
-                catchers.reverse()
-            self._world.offer(tracee, SyscallStop(pid, tracee.tid, number, info.entry), catchers)
 
     def _ended(self, tracee: Tracee, status: WaitStatus) -> None:
         inferior = tracee.inferior

@@ -232,9 +232,9 @@ class World:
     def recount_catches(self, inferior: Inferior) -> None:
         """Look again whether anybody catches syscalls; threads that run learn of it by a stop that nobody sees."""
         before = inferior.catching
-        inferior.catching = any(
-            self.engines[e].catches(inferior.pid, -1) for e in inferior.arbiter.engines() if e in self.engines
-        )
+        members = [(each, self.engines[each]) for each in inferior.arbiter.engines() if each in self.engines]
+        inferior.catchers = [(each, engine) for each, engine in members if engine.catches(inferior.pid, -1)]
+        inferior.catching = bool(inferior.catchers)
         if inferior.catching and not before:
             for tracee in list(inferior.running.values()):
                 if not tracee.interrupting:
