@@ -339,3 +339,53 @@ def test_monitor_strace(build: TraceeBuilder, tmp_path: Path) -> None:
         client.interrupt()
         assert log.read_text().count("pong") == 1
         kill(client)
+
+
+def test_children_that_only_the_log_follows_meet_no_breakpoint(build: TraceeBuilder, tmp_path: Path) -> None:
+    program = build("forks")
+    with served(program, tmp_path) as (stub, log), stub.connect() as client:
+        client.pass_signals(GdbSignal.CHLD)
+        client.resume()
+        assert stub.line().startswith("ready")
+        client.interrupt()
+        client.insert(0, program.address("hot"))
+        client.resume()
+        said = []
+        for letter in "fvV":
+            stub.tell(letter)
+            if letter == "V":
+                # The sibling's hits are the debugger's.
+                for _ in range(20):
+                    assert client.expect_stop().is_breakpoint
+                    client.resume()
+            said.append(stub.line())
+        assert all("exited" in line for line in said), said
+        stub.tell("h")
+        assert client.expect_stop().is_breakpoint
+        kill(client)
+        text = log.read_text()
+    codes = [int(line.rsplit(" ", 1)[1]) for line in said]
+    followed = threads(text)
+    endings = {lines[-1] for name, lines in followed.items() if name.count(".") and "exited" in lines[-1]}
+    assert {f"+++ exited with {code} +++" for code in codes} <= endings, (codes, endings)
+
+
+def test_a_child_that_the_debugger_lets_go_stays_in_the_log(build: TraceeBuilder, tmp_path: Path) -> None:
+    program = build("forks")
+    features = "multiprocess+;swbreak+;hwbreak+;vContSupported+;fork-events+;vfork-events+"
+    with served(program, tmp_path) as (stub, log), stub.connect(features) as client:
+        client.pass_signals(GdbSignal.CHLD)
+        client.resume()
+        assert stub.line().startswith("ready")
+        stub.tell("f")
+        stop = client.expect_stop()
+        assert "fork" in stop.fields, stop
+        child = int(stop.fields["fork"].removeprefix("p").split(".")[0], 16)
+        client.ok(f"D;{child:x}")
+        client.resume()
+        said = stub.line()
+        assert "exited" in said
+        client.interrupt()
+        kill(client)
+        text = log.read_text()
+    assert f"{child:<5} +++ exited with {said.rsplit(' ', 1)[1]} +++" in text
