@@ -18,6 +18,15 @@ find_python() {
     done
 }
 
+# Tell whether there is an lldb that runs Python.
+has_lldb() {
+    local name
+    for name in lldb-19 lldb; do
+        command -v "$name" >/dev/null && "$name" -b -o 'script print(6 * 7)' 2>/dev/null | grep -qx 42 && return
+    done
+    return 1
+}
+
 # Tell whether gcc makes programs here, with the options given.
 can_compile() {
     local folder works=1
@@ -44,6 +53,7 @@ install_system_packages() {
         command -v go >/dev/null || missing+=(golang-go)
         command -v rustc >/dev/null || missing+=(rustc)
         command -v rust-gdb >/dev/null || missing+=(rust-gdb)
+        has_lldb || missing+=(lldb)
     fi
     [ ${#missing[@]} -eq 0 ] && return
     if [ "$(id -u)" -ne 0 ]; then
@@ -54,6 +64,10 @@ install them first, on Debian: apt-get install ${missing[*]}"
     command -v apt-get >/dev/null || fail "missing, and there is no apt-get to install them: ${missing[*]}"
     echo "Installing through apt: ${missing[*]}"
     "${as_root[@]}" apt-get update -qq
+    # lldb without a number may be much older, and its Python module is a package of its own.
+    case " ${missing[*]} " in *" lldb "*)
+        apt-cache show lldb-19 >/dev/null 2>&1 && missing=("${missing[@]/%lldb/lldb-19}" python3-lldb-19) || missing+=(python3-lldb)
+    esac
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
     [ -n "$(find_python)" ] || fail "this system's Python is older than 3.11; install a newer one"

@@ -57,7 +57,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--require",
         default="",
-        metavar="TOOL,...",
+        metavar="TOOL|TOOL,...",
         help="tools whose absence fails the run instead of skipping the tests that need them",
     )
 
@@ -65,7 +65,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """End the run at once where a required tool is missing."""
     required = [tool for tool in config.getoption("--require").split(",") if tool]
-    missing = [tool for tool in required if shutil.which(tool) is None]
+    missing = [tool for tool in required if not any(map(shutil.which, tool.split("|")))]
     if missing:
         raise pytest.UsageError(f"required but not installed: {', '.join(missing)}")
 

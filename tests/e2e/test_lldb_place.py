@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 
 import pytest
 
+from tests.support.debuggers.lldb_session import find_lldb
 from tests.support.stub import launch
 from tests.support.tracees import DEADLINE, TraceeBuilder, environment
 
 LAYOUTS = {"fixed": (), "pie": ("-fpie", "-pie"), "static pie": ("-fpie", "-static-pie"), "32-bit": ("-m32",)}
-
-
-def lldb() -> str:
-    """Return the lldb to be tested with."""
-    found = next(filter(None, map(shutil.which, (os.environ.get("LLDB", "lldb"), "lldb-19"))), None)
-    if found is None:
-        pytest.skip("[missing-tool] lldb is not installed")
-    return found
 
 
 @pytest.mark.parametrize("options", LAYOUTS.values(), ids=LAYOUTS)
@@ -37,7 +28,7 @@ def test_a_breakpoint_by_its_name_is_hit(build: TraceeBuilder, options: tuple[st
             "print counter",
             "detach",
         )
-        words = [lldb(), "-b", *(word for line in lines for word in ("-o", line))]
+        words = [find_lldb(), "-b", *(word for line in lines for word in ("-o", line))]
         done = subprocess.run(
             words,
             capture_output=True,
