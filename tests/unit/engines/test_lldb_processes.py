@@ -18,6 +18,7 @@ from gdbstub.target.events import (
     ThreadExited,
     ThreadStarted,
 )
+from gdbstub.vocab.errors import TraceeGone
 from gdbstub.vocab.ids import NO_SIGNAL, Pid, Signo, Tid
 from tests.support.playbook import PID, T1, T2, T3, Playbook, process
 
@@ -179,6 +180,13 @@ class TestNonStop:
         play.event(Forked(PID, T1, Pid(0x99), ForkKind.FORK))
         assert b"fork:p99.99;" in play.sent()
 
+    def test_an_attached_process_is_told_of_once_it_stands(self) -> None:
+        play = Playbook(supported=LLDB).gets(b"QNonStop:1").forget()
+        play.gets(b"vAttach;300").sends(b"OK")
+        play.event(Interrupted(Pid(0x300), Tid(0x300))).sends().event(Interrupted(Pid(0x300), Tid(0x301)))
+        assert play.sent().startswith(b"%Stop:T13thread:p300.300;")
+        assert threads_of(play) == ["T00 p300.301"]
+
     def test_an_end_is_repeated_until_it_is_acknowledged(self) -> None:
         play = nonstop().gets(b"vCont;c").forget()
         play.event(ProcessExited(PID, T1, 0, None)).sends(b"%Stop:W00;process:64")
@@ -204,6 +212,12 @@ class TestEnds:
         play.event(ProcessExited(PID, T1, 0, Signo(9))).sends(b"X09;process:64")
         assert ("end", "k") not in play.host.told
         play.event(ProcessExited(OTHER, Tid(OTHER), 0, Signo(9))).sends(b"X09;process:200")
+        assert ("end", "k") in play.host.told
+
+    def test_k_tells_of_one_that_has_just_died_too(self) -> None:
+        play = lldb()
+        play.target.failures["kill"] = TraceeGone(T1)
+        play.gets(b"k").sends().event(ProcessExited(PID, T1, 3, None)).sends(b"W03;process:64")
         assert ("end", "k") in play.host.told
 
     def test_k_without_a_process_ends_the_server(self) -> None:

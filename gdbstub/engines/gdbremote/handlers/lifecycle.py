@@ -6,6 +6,7 @@ Layer: engines.
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ from gdbstub.rsp.commands.lifecycle import (
 from gdbstub.rsp.replies import EMPTY, LATER, OK, Reply, plain_text
 from gdbstub.target.engine import Vote
 from gdbstub.target.events import Forked, Interrupted
-from gdbstub.vocab.errors import PacketError, TargetError
+from gdbstub.vocab.errors import PacketError, TargetError, TraceeGone
 from gdbstub.vocab.ids import NO_SIGNAL, Pid, Tid
 
 if TYPE_CHECKING:
@@ -150,16 +151,17 @@ def kill_all(session: Session, cmd: KillAll) -> Reply:
     """Kill everything this client debugs; without extended mode the server ends too, once that has been told."""
     session.host.say("Killing all inferiors")
     pids = session.pids()
-    if session.dialect.tells_kills and session.nonstop:
-        for pid in pids:
-            session.target.kill(pid)
-        return OK
-    session.reports.killing.update(pids)
-    if session.dialect.tells_kills and pids:
-        session.reports.awaiting = Awaiting.KILL_ALL
+    told = session.dialect.tells_kills
+    if not (told and session.nonstop):
+        session.reports.killing.update(pids)
     for pid in pids:
-        session.target.kill(pid)
-    if session.reports.awaiting is Awaiting.KILL_ALL:
+        # One that has just died is on its way to be told of.
+        with suppress(TraceeGone):
+            session.target.kill(pid)
+    if told and session.nonstop:
+        return OK
+    if told and pids:
+        session.reports.awaiting = Awaiting.KILL_ALL
         return LATER
     if session.host.ends_with_k() or not session.extended:
         session.host.end("k")
@@ -269,6 +271,10 @@ def take(session: Session, pid: Pid) -> Reply:
     session.reports.attaching = session.reports.newest = pid
     session.reports.interrupted = False
     session.general = Tid(0)
+    if session.nonstop and session.dialect.whole_processes:
+        session.reports.processes.resumed(pid)
+        session.reports.processes.interrupt([pid], session.dialect.attach_signal)
+        return OK
     if session.nonstop:
         # QUIRK(gdb, all): it stops the threads itself once it knows the registers; a stop reported before that
         # cannot be read.  Test: e2e/test_processes.py, non-stop attach.
