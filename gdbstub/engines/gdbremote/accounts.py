@@ -112,12 +112,12 @@ def described_stop(session: Session, event: TraceEvent, sig: int | None = None) 
     return _stop_reply(session, event.pid, event.tid, account(session, event, sig))
 
 
-def thread_stop(session: Session, pid: Pid, tid: Tid) -> bytes:
-    """Make the stop reply of one thread, whatever it stands for."""
-    return _stop_reply(session, pid, tid, session.reports.account_of(tid))
+def thread_stop(session: Session, pid: Pid, tid: Tid, *, listing: bool = True) -> bytes:
+    """Make the stop reply of one thread, whatever it stands for; the list of all threads may be left out."""
+    return _stop_reply(session, pid, tid, session.reports.account_of(tid), listing=listing)
 
 
-def _stop_reply(session: Session, pid: Pid, tid: Tid, why: Account) -> bytes:
+def _stop_reply(session: Session, pid: Pid, tid: Tid, why: Account, *, listing: bool = True) -> bytes:
     target = session.target
     process = f"p{pid:x}." if session.features.multiprocess else ""
     parts = [f"T{why.signal:02x}thread:{process}{tid:x};"]
@@ -126,7 +126,7 @@ def _stop_reply(session: Session, pid: Pid, tid: Tid, why: Account) -> bytes:
     except StubError:
         # It died between its stop and this report: the client learns of that by the exit.
         parts.append("")
-    if session.features.threads_in_stops:
+    if listing and session.features.threads_in_stops:
         parts.extend(_all_threads(session, pid))
     try:
         listed = x86_catalogue(target.arch(pid))

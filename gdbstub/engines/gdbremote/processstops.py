@@ -113,7 +113,8 @@ class ProcessStops:
         reports.notify(stop_reply(session, event, sig))
         for tid in threads:
             if tid != event.tid:
-                reports.notify(thread_stop(session, pid, tid))
+                # A list of all threads in the stop of each would be as long as their square.
+                reports.notify(thread_stop(session, pid, tid, listing=False))
 
     def sequence(self) -> list[bytes]:
         """Return the stop replies of all threads of the processes that stand, the first reported one first."""
@@ -126,7 +127,7 @@ class ProcessStops:
             if first in threads:
                 threads.remove(first)
                 threads.insert(0, first)
-            replies += [thread_stop(self._session, pid, tid) for tid in threads]
+            replies += [thread_stop(self._session, pid, tid, listing=not place) for place, tid in enumerate(threads)]
         return replies
 
     def ended(self, event: ProcessExited) -> None:
