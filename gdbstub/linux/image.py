@@ -151,31 +151,3 @@ def load_bias(program: Sequence[Segment], headers: int, pointer_size: int) -> in
             # A static PIE has no PT_PHDR; its headers are at the start of the file.
             return headers - EHDR_SIZE[pointer_size] - each.vaddr
     return 0
-
-
-class Place(NamedTuple):
-    """Where a program was loaded."""
-
-    #: Of its first segment.
-    start: int
-    #: How far all of it is from its own addresses.
-    bias: int
-
-
-def program_place(read: Read, auxv: bytes, pointer_size: int) -> Place | None:
-    """Return where the program that the kernel started lies; None where nothing says so.
-
-    Args:
-        read: Reads the inferior's memory: (address, length); may return less, may raise ``TargetError``.
-        auxv: The auxiliary vector.
-        pointer_size: Of the inferior, bytes.
-    """
-    memory = ImageMemory(read, pointer_size)
-    vector = auxiliary_vector(auxv, pointer_size)
-    headers = vector.get(AT_PHDR, 0)
-    program = segments(memory, headers, vector.get(AT_PHENT, 0), vector.get(AT_PHNUM, 0))
-    first = next((each for each in program if each.kind == PT_LOAD), None)
-    if first is None:
-        return None
-    bias = load_bias(program, headers, pointer_size)
-    return Place((first.vaddr + bias) & memory.mask, bias & memory.mask)

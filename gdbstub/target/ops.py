@@ -385,13 +385,6 @@ class Target(Protocol):
     def exec_file(self, pid: Pid) -> bytes:
         """Return the path of the running program, as seen inside its own root."""
 
-    def program_place(self, pid: Pid) -> tuple[Addr, int]:
-        """Return where the program's first segment lies, and how far all is from its own addresses.
-
-        Raises:
-            TargetError: ENOENT where the program does not say.
-        """
-
     def libraries(self, pid: Pid, *, start: int | None, prev: int | None, lmid: int | None) -> bytes:
         """Return the list of shared libraries as gdb's XML document."""
 

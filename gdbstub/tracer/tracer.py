@@ -27,7 +27,6 @@ from gdbstub.linux.constants import (
     PTRACE_O_TRACEVFORK,
     PTRACE_O_TRACEVFORKDONE,
 )
-from gdbstub.linux.image import program_place
 from gdbstub.linux.libraries import svr4_xml
 from gdbstub.linux.search import search
 from gdbstub.linux.spawn import spawn
@@ -634,18 +633,6 @@ class Tracer:
         """Return the path of the running program, as seen inside its own root."""
         inferior = self._world.inferior(pid)
         return procfs.exec_path(Pid(inferior.live_tid()))
-
-    def program_place(self, pid: Pid) -> tuple[Addr, int]:
-        """Return where the program's first segment lies, and how far all is from its own addresses."""
-        inferior = self._world.inferior(pid)
-
-        def read(address: int, length: int) -> bytes:
-            return self.read_memory(pid, Addr(address), length)
-
-        place = program_place(read, self.auxv(pid), inferior.spec.pointer_size)
-        if place is None:
-            raise TargetError(errno.ENOENT, "the program's headers cannot be read")
-        return Addr(place.start), place.bias
 
     def libraries(self, pid: Pid, *, start: int | None, prev: int | None, lmid: int | None) -> bytes:
         """Return the list of shared libraries as gdb's XML document."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.debuggers.lldb_session import find_lldb
-from tests.support.stub import platform, server_command
+from tests.support.stub import lldb_server, platform, server_command
 from tests.support.tracees import DEADLINE, TraceeBuilder, environment, running
 
 
@@ -58,7 +58,8 @@ def test_run_and_run_again(build: TraceeBuilder, our_server: Path, tmp_path: Pat
 
 def test_attach(build: TraceeBuilder, our_server: Path) -> None:
     with running(build("obey")) as tracee:
-        said = converse(f"process attach -p {tracee.pid}", "detach", server=our_server)
+        said = converse(f"process attach -p {tracee.pid}", "thread backtrace", "detach", server=our_server)
+        assert re.search(r"`main\b", said), said
         assert f"Process {tracee.pid} detached" in said, said
         tracee.ping()
 
@@ -95,3 +96,34 @@ def test_a_platform(build: TraceeBuilder, tmp_path: Path) -> None:
         assert re.search(r"frame #0: .*`main", said), said
         assert "word three" in said, said
         assert re.search(r"exited with status = 3 ", said), said
+
+
+#: Connects to a server without a process, attaches through it, and says what it sees.
+ATTACHER = """
+import lldb
+def __lldb_init_module(debugger, _):
+    debugger.SetAsync(True)
+    error, event = lldb.SBError(), lldb.SBEvent()
+    listener = lldb.SBListener("attacher")
+    process = debugger.CreateTarget("").ConnectRemote(listener, "connect://localhost:{port}", "gdb-remote", error)
+    print("connected", error)
+    def wait_for(state):
+        while process.GetState() != state and listener.WaitForEvent(10, event):
+            pass
+    wait_for(lldb.eStateConnected)
+    print("attached", process.RemoteAttachToProcessWithID({pid}, error), error)
+    wait_for(lldb.eStateStopped)
+    print("frames", [frame.GetFunctionName() for frame in process.GetThreadAtIndex(0)])
+    print("modules", [module.file.basename for module in process.target.modules])
+    print("detached", process.Detach())
+"""
+
+
+def test_an_attach_over_a_connection_without_a_program(build: TraceeBuilder, tmp_path: Path) -> None:
+    script = tmp_path / "attacher.py"
+    with running(build("obey")) as tracee, lldb_server("localhost:0") as stub:
+        script.write_text(ATTACHER.format(port=stub.port, pid=tracee.pid))
+        said = converse(f"command script import {script}")
+        assert re.search(r"frames .*'main'", said), said
+        assert re.search(r"modules .*'libc.so.6'", said), said
+        tracee.ping()

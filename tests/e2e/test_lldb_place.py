@@ -1,4 +1,4 @@
-"""lldb takes a program to lie where it does, whatever qOffsets says to it."""
+"""lldb takes a program to lie where it does."""
 
 from __future__ import annotations
 

@@ -466,10 +466,6 @@ class FakeTarget:
         self._process(pid)
         return b"/bin/fake"
 
-    def program_place(self, pid: Pid) -> tuple[Addr, int]:
-        self._did("program_place", pid)
-        return BASE, 0x1000
-
     def libraries(self, pid: Pid, *, start: int | None, prev: int | None, lmid: int | None) -> bytes:
         return self.library_list or f"<library-list-svr4 start={start} prev={prev} lmid={lmid}/>".encode()
 

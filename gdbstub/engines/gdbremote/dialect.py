@@ -62,9 +62,6 @@ class Dialect(NamedTuple):
     early_libraries_fail: bool
     #: It says of each library in which namespace of the dynamic linker it is.
     tells_namespaces: bool
-    #: ``qOffsets`` is answered, with the distance of the sections.
-    #: QUIRK(lldb, 19 to 23): it adds that to its own addresses.  Test: e2e/test_lldb_place.py.
-    tells_offsets: bool
     #: What ``qSupported`` offers.
     offers: tuple[Offer, ...]
     #: Once nobody acknowledges any more, sums are not looked at.
@@ -118,10 +115,6 @@ GDB = Dialect(
     run_lengths=True,
     early_libraries_fail=False,
     tells_namespaces=True,
-    # QUIRK(gdb, all): it moves the program and looks at its breakpoints again before it has read the description of
-    # the registers; ``break *main`` then stays where it was.  The auxiliary vector tells it the same, later.
-    # Test: e2e/test_processes.py, breakpoint at an expression.
-    tells_offsets=False,
     offers=TO_GDB,
     trusts_link=False,
     shell=True,
@@ -151,7 +144,6 @@ LLDB = Dialect(
     early_libraries_fail=True,
     # QUIRK(lldb's tests of servers): they want these attributes and no others.  Test: unit/engines/test_xfer.py.
     tells_namespaces=False,
-    tells_offsets=True,
     offers=TO_LLDB,
     # QUIRK(lldb, all): a link that needs no acknowledgements needs no sums; its own suite sends ``#00`` then.
     # Test: unit/engines/test_dialect.py.

@@ -57,7 +57,6 @@ OBSERVER_MAY = frozenset(
         b"qMemoryRegionInfo",
         b"qModuleInfo",
         b"qShlibInfoAddr",
-        b"qOffsets",
         b"qRcmd",
         b"qSearch:memory",
         b"qSupported",

@@ -1,6 +1,6 @@
 """Packets that ask about memory and the program, and what this client may do.
 
-``qCRC qSearch qExecAndArgs qOffsets qSymbol QAllow QAgent``.
+``qCRC qSearch qExecAndArgs qSymbol QAllow QAgent``.
 
 Layer: rsp.  Spec: GDB manual, "General Query Packets".
 """
@@ -50,16 +50,6 @@ class ProgramAndArguments(NamedTuple):
 
     @classmethod
     def parse(cls, args: bytes) -> ProgramAndArguments:
-        """Parse nothing."""
-        return cls()
-
-
-@command(b"qOffsets", clients="lldb", without="relocates a PIE by its auxiliary vector alone")
-class Offsets(NamedTuple):
-    """Ask where the program was loaded."""
-
-    @classmethod
-    def parse(cls, args: bytes) -> Offsets:
         """Parse nothing."""
         return cls()
 

@@ -1,4 +1,4 @@
-"""Handlers of ``qCRC qSearch qExecAndArgs qOffsets qSymbol QAllow QAgent``.
+"""Handlers of ``qCRC qSearch qExecAndArgs qSymbol QAllow QAgent``.
 
 Layer: engines.
 """
@@ -14,7 +14,6 @@ from gdbstub.rsp.commands.information import (
     Allow,
     MemoryChecksum,
     OfferSymbols,
-    Offsets,
     ProgramAndArguments,
     SearchMemory,
     UseAgent,
@@ -80,15 +79,6 @@ def program_and_arguments(session: Session, cmd: ProgramAndArguments) -> Reply:
     words = arguments if session.launch_spec.raw_arguments else map(escape_for_shell, arguments)
     fields = (each.encode("utf-8", "surrogateescape").hex() for each in (program, " ".join(words)))
     return f"S;{';'.join(fields)};".encode()
-
-
-@handles(Offsets)
-def offsets(session: Session, cmd: Offsets) -> Reply:
-    """Answer how far the sections have moved."""
-    if not session.dialect.tells_offsets:
-        return EMPTY
-    _, bias = session.target.program_place(session.process())
-    return b"Text=%x;Data=%x;Bss=%x" % (bias, bias, bias)
 
 
 @handles(OfferSymbols)
