@@ -11,9 +11,9 @@ import random
 import signal
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -46,6 +46,8 @@ from gdbstub.vocab.errors import TargetError
 from gdbstub.vocab.ids import NO_SIGNAL, Addr, EngineId, Pid, Signo, Tid
 from tests.support import proc
 from tests.support.tracees import LineReader, Program, TraceeBuilder, environment
+
+R = TypeVar("R")
 
 KEEPER, A = EngineId(0), EngineId(1)
 #: Seconds: far more than any wait here takes.
@@ -321,10 +323,18 @@ def story(bench: Bench, faults: Faults, inferior: Child, program: Program) -> No
         bench.wait_for(kind)
         bench.hold_all()
 
+    def borrow_memory() -> None:
+        address = to_the_end(tracer.allocate_memory(A, pid, 4096, "rw"))
+        to_the_end(tracer.free_memory(A, pid, address))
+
     look_around()
+    if not gone():
+        attempt(faults, borrow_memory)
     insert()
     run_to(SiteHit)
     look_around()
+    if not gone():
+        attempt(faults, borrow_memory)
     hit = next((event.tid for event in reversed(probe.events) if isinstance(event, SiteHit)), Tid(pid))
     for _ in range(2):
         if not gone():
@@ -355,6 +365,8 @@ def story(bench: Bench, faults: Faults, inferior: Child, program: Program) -> No
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGUSR1)
         run_to(SignalStop)
+    if not gone():
+        attempt(faults, borrow_memory)
     for tid in tids():
         attempt(faults, tracer.decide_signal, A, tid, NO_SIGNAL)
     if not gone():
@@ -366,6 +378,18 @@ def story(bench: Bench, faults: Faults, inferior: Child, program: Program) -> No
     if not gone():
         bench.left = True
         attempt(faults, tracer.detach, pid, A)
+
+
+def to_the_end(job: Generator[None, None, R]) -> R:
+    """Return what a job returns; fail the test where it does not end."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            next(job)
+        except StopIteration as end:
+            result: R = end.value
+            return result
+    raise AssertionError("a job does not end")
 
 
 def check_the_end(bench: Bench, faults: Faults, inferior: Child) -> None:
