@@ -11,7 +11,6 @@ import gc
 import os
 import select
 import signal
-import socket
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -22,7 +21,6 @@ from typing import TYPE_CHECKING
 import trio
 
 from gdbstub.engines.gdbremote.host import SessionDefaults
-from gdbstub.engines.gdbremote.reports import Awaiting
 from gdbstub.engines.gdbremote.role import Role
 from gdbstub.engines.gdbremote.session import Session
 from gdbstub.linux.hostfs import LinuxFiles
@@ -30,11 +28,12 @@ from gdbstub.linux.procfs import processes_named
 from gdbstub.linux.spawn import restore_terminal
 from gdbstub.linux.wait import is_child
 from gdbstub.rsp.commands import logs
-from gdbstub.server.access import peer_name, peer_refusal
 from gdbstub.server.awaited import process_named
+from gdbstub.server.clients import Client, Clients
 from gdbstub.server.connection import Channel, Connection
 from gdbstub.server.console import Console
 from gdbstub.server.debuglog import DebugLog
+from gdbstub.server.doors import Doors
 from gdbstub.server.keeper import KEEPER, Keeper
 from gdbstub.server.listen import Listener, announce
 from gdbstub.server.logs import LogKey, Logs
@@ -79,8 +78,9 @@ class Server:
             bare_environment=settings.bare_environment,
         )
         self._console = Console()
+        self._clients = Clients(self._console.write)
         self.keeper = Keeper(say, self._changed, self._ended)
-        self._terminals = Terminals(self._deliver, self._wait_for_room)
+        self._terminals = Terminals(self._clients.show, self._clients.wait_for_room)
         #: Who waits for a process to appear.
         self._awaited: dict[EngineId, trio.CancelScope] = {}
         self._nursery: trio.Nursery | None = None
@@ -88,12 +88,10 @@ class Server:
         self._tracer.attach_engine(self.keeper)
         self._tracing: Tracing | None = None
         self._logs = Logs(self._tracer, self._new_engine_id, self._run_later)
-        self._connections: list[Connection[Session]] = []
         self._next_engine = 1
         #: The engines that are no clients, as messages call them.
         self._engine_names: dict[EngineId, str] = {}
-        self._listener: Listener | None = None
-        self._side_doors: Sequence[tuple[Listener, Role]] = ()
+        self._doors = Doors(None, (), select.poll(), self._serve, allow_any_user=False)
         self._change = trio.Event()
         self._end = trio.Event()
         self._status = 0
@@ -124,8 +122,8 @@ class Server:
             open_pair: Opens stdio or a terminal instead; called when the program has started.
             side_doors: Where else clients connect, and what they may do.
         """
-        self._side_doors = side_doors
-        self._listener = listener
+        allow_any_user = self._settings.allow_any_user
+        self._doors = Doors(listener, side_doors, self._all_poll, self._serve, allow_any_user=allow_any_user)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._driver.run)
@@ -155,8 +153,7 @@ class Server:
             self._clean_up()
             self._console.flush()
             restore_terminal()
-            for each in self._listeners():
-                each.close()
+            self._doors.close()
         say(self._wording.ended)
         return self._status
 
@@ -174,34 +171,23 @@ class Server:
     def _open(self, nursery: trio.Nursery, pid: Pid | None, pair: FdPair | None) -> None:
         """Let clients in, and say so."""
         settings = self._settings
-        if self._listener is not None:
-            say(self._listener.message)
-            if self._listener.warning:
-                say(self._listener.warning)
-            self._listener.announce(pid, settings.ready_fd, settings.ready_file)
-            socket_id = self._listener.socket_id
+        listener = self._doors.main
+        if listener is not None:
+            say(listener.message)
+            if listener.warning:
+                say(listener.warning)
+            listener.announce(pid, settings.ready_fd, settings.ready_file)
+            socket_id = listener.socket_id
             if settings.named_pipe is not None:
                 nursery.start_soon(tell_fifo, settings.named_pipe, socket_id)
             elif settings.pipe_fd is not None:
                 tell_descriptor(settings.pipe_fd, socket_id)
-            for sock in self._listener.sockets:
-                self._all_poll.register(sock, select.POLLIN)
-                nursery.start_soon(self._accept, sock, nursery, Role.DEBUGGER)
+            self._doors.open_main(nursery)
         elif pair is not None:
             say(pair.message)
             announce(pair.name, None, pid, settings.ready_fd, settings.ready_file)
             nursery.start_soon(self._serve_pair, pair)
-        for door, role in self._side_doors:
-            say(f"{door.message} as {role.value}")
-            if door.warning:
-                say(door.warning)
-            for sock in door.sockets:
-                self._all_poll.register(sock, select.POLLIN)
-                nursery.start_soon(self._accept, sock, nursery, role)
-
-    def _listeners(self) -> list[Listener]:
-        main = [] if self._listener is None else [self._listener]
-        return [*main, *(door for door, _ in self._side_doors)]
+        self._doors.open_others(nursery)
 
     async def _start(self) -> Pid | None:
         """Launch or attach what the command line names, and wait until it stands.
@@ -287,47 +273,11 @@ class Server:
                     continue
                 self._clean_up()
                 restore_terminal()
-                for each in self._listeners():
-                    each.close()
+                self._doors.close()
                 signal.signal(number, signal.SIG_DFL)
                 os.kill(os.getpid(), number)
 
     # ------------------------------------------------------------ clients
-
-    async def _accept(self, listening: socket.socket, nursery: trio.Nursery, role: Role) -> None:
-        while True:
-            try:
-                sock, _ = listening.accept()
-            except BlockingIOError:
-                try:
-                    await trio.lowlevel.wait_readable(listening)
-                except trio.ClosedResourceError:
-                    return
-                continue
-            except OSError:
-                if listening.fileno() < 0:
-                    return
-                # Out of descriptors, or the peer has gone already: the listener itself is fine.
-                await trio.sleep(0.05)
-                continue
-            nursery.start_soon(self._serve_socket, sock, role)
-
-    async def _serve_socket(self, sock: socket.socket, role: Role) -> None:
-        with sock:
-            try:
-                sock.setblocking(False)
-                if sock.family != socket.AF_UNIX:
-                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-                host, port = peer_name(sock)
-                refusal = peer_refusal(sock, allow_any_user=self._settings.allow_any_user)
-            except OSError:
-                return
-            if refusal is not None:
-                say(f"Refused a connection: {refusal}")
-                return
-            channel = Channel(sock.fileno(), sock.fileno(), sock.close, sock)
-            await self._serve(channel, f"host {host}, port {port}", role)
 
     async def _serve_pair(self, pair: FdPair) -> None:
         channel = Channel(pair.read_fd, pair.write_fd, pair.close, pair.sock)
@@ -352,17 +302,17 @@ class Server:
         def first_bytes(data: bytes) -> bool:
             if logs.is_opening(data):
                 session.only_look()
-            if self._settings.once and self._listener is not None and not session.role.observes:
+            if self._settings.once and self._doors.main is not None and not session.role.observes:
                 if self._served:
                     return False
                 self._served = True
-                self._close_listener()
-            self._see_off(self._lost())
+                self._doors.close_main()
+            self._see_off(self._clients.lost())
             if self._end.is_set():
                 return False
             self._tracer.attach_engine(session)
             self._logs.tell_of_client("client-attach", engine_id, peer)
-            self._connections.append(connection)
+            self._clients.enter(connection)
             if peer:
                 say(self._wording.connected.format(peer=peer))
             return True
@@ -374,22 +324,19 @@ class Server:
         finally:
             self._clients_poll.unregister(channel.read_fd)
             self._all_poll.unregister(channel.read_fd)
-            if connection in self._connections:
-                self._see_off([connection, *(each for each in self._lost() if each is not connection)])
+            if connection in self._clients:
+                self._see_off([connection, *(each for each in self._clients.lost() if each is not connection)])
             session.close()
             self._flush_all()
 
-    def _lost(self) -> list[Connection[Session]]:
-        return [connection for connection in self._connections if connection.is_lost()]
-
-    def _see_off(self, lost: Sequence[Connection[Session]]) -> None:
+    def _see_off(self, lost: Sequence[Client]) -> None:
         """See off clients that have gone, before another one looks at what they left behind.
 
         Those that hold something go last: what was stopped when they were lost stays stopped, whatever the order in
         which their ends were noticed.
         """
         for connection in sorted(lost, key=lambda each: self._holds(each.session)):
-            self._connections.remove(connection)
+            self._clients.remove(connection)
             connection.scope.cancel()
             self._gone(connection.session)
             self._logs.tell_of_client("client-detach", connection.session.engine_id, connection.peer)
@@ -398,13 +345,6 @@ class Server:
         tracer = self._tracer
         threads = (thread for pid in tracer.joined(session.engine_id) for thread in tracer.threads(pid))
         return any(tracer.vote_of(session.engine_id, thread.tid) is Vote.STOP for thread in threads)
-
-    def _close_listener(self) -> None:
-        if self._listener is not None:
-            for sock in self._listener.sockets:
-                self._all_poll.unregister(sock)
-                trio.lowlevel.notify_closing(sock)
-            self._listener.close()
 
     def _watcher(self, engine_id: EngineId) -> Callable[[str, bytes], None] | None:
         if not self._log.wants("remote"):
@@ -423,13 +363,13 @@ class Server:
         self.await_no_process(engine_id)
         self._logs.stop_of(engine_id)
         self._extended = self._extended or session.extended
-        once = self._settings.once or self._listener is None
+        once = self._settings.once or self._doors.main is None
         tracing = self._tracing
         if tracing is not None:
             tracing.client_left(engine_id)
         for pid in tracer.joined(engine_id):
             if not session.keeps_traced or session.others_on(pid):
-                if tracing is not None and tracing.keeps_traced and not self._connections:
+                if tracing is not None and tracing.keeps_traced and not len(self._clients):
                     # It runs on for the trace's sake.
                     self.note_stop(pid, None)
                 continue
@@ -443,7 +383,7 @@ class Server:
         if once and session.keeps_traced:
             self._end.set()
             return
-        if once or any(each.session.keeps_traced for each in self._connections):
+        if once or self._clients.any_debugger:
             return
         stays = session.extended or not session.keeps_traced
         if not tracer.pids() and not (self._settings.multi and stays):
@@ -452,9 +392,9 @@ class Server:
             return
         if not session.keeps_traced:
             return
-        assert self._listener is not None
+        assert self._doors.main is not None
         say("Remote side has terminated connection.  GDBserver will reopen the connection.")
-        say(self._listener.message)
+        say(self._doors.main.message)
 
     def _leave_behind(self, pid: Pid, engine_id: EngineId, once: bool) -> None:
         tracer = self._tracer
@@ -502,16 +442,15 @@ class Server:
 
     def _flush_all(self) -> None:
         self._logs.flush()
-        for connection in self._connections:
-            if connection.session.has_output:
-                connection.flush()
+        self._clients.flush()
 
     def _wait_here(self, fd: int) -> bool:
         """Wait a little for a client's next packet; anything else that happens ends the wait.
 
         It saves the way through trio's scheduler, which is long when the processor's caches have gone cold.
         """
-        alone = len(self._connections) == 1 and not self._tracer.waiting and not self._connections[0].has_backlog
+        only = self._clients.only
+        alone = only is not None and not self._tracer.waiting and not only.has_backlog
         ready = self._all_poll.poll(_READ_PATIENCE_ALONE if alone else _READ_PATIENCE)
         if alone and len(ready) == 1 and ready[0][0] == self._driver.signalfd:
             # A stop that the client waits for, or only the trace of one that has been handled.
@@ -535,40 +474,16 @@ class Server:
             who = self._engine_names.get(engine_id, f"client {engine_id}")
         say(f"{who} is dropped after an internal error; please report this:")
         traceback.print_exception(failure)
-        for connection in self._connections:
-            if connection.session.engine_id == engine_id:
-                connection.failed = True
-                connection.scope.cancel()
+        client = self._clients.of(engine_id)
+        if client is not None:
+            client.failed = True
+            client.scope.cancel()
 
     def _child_ended(self, pid: Pid) -> None:
         if pid in self._let_go:
             self._let_go.discard(pid)
-            extended = any(connection.session.extended for connection in self._connections)
-            if not extended and not self._tracer.pids() and not self._let_go:
+            if not self._clients.any_extended and not self._tracer.pids() and not self._let_go:
                 self._end.set()
-
-    # ------------------------------------------------------------ programs' terminals
-
-    def _deliver(self, watchers: frozenset[EngineId], data: bytes) -> None:
-        """Hand on what a program has written: to the clients that take it, or else to our own stdout."""
-        taken = False
-        for connection in self._watching(watchers):
-            connection.session.show(data)
-            connection.flush()
-            taken = True
-        if not taken:
-            self._console.write(data)
-
-    def _watching(self, watchers: frozenset[EngineId]) -> list[Connection[Session]]:
-        return [
-            each
-            for each in self._connections
-            if each.session.engine_id in watchers and each.session.dialect.takes_output
-        ]
-
-    async def _wait_for_room(self, watchers: frozenset[EngineId]) -> None:
-        for connection in self._watching(watchers):
-            await connection.wait_for_room()
 
     # ------------------------------------------------------------ Host
 
@@ -605,10 +520,10 @@ class Server:
             with scope:
                 pid = await process_named(name, existing=existing)
                 self._awaited.pop(engine_id, None)
-                for connection in self._connections:
-                    if connection.session.engine_id == engine_id:
-                        connection.session.process_appeared(pid)
-                        self._work(connection.session)
+                client = self._clients.of(engine_id)
+                if client is not None:
+                    client.session.process_appeared(pid)
+                    self._work(client.session)
 
         self._nursery.start_soon(wait)
 
@@ -642,24 +557,11 @@ class Server:
 
     def refusal(self, engine_id: EngineId) -> str | None:
         """Say why a client cannot take part now, or None where it can."""
-        sessions = [each.session for each in self._connections]
-        (newcomer,) = (each for each in sessions if each.engine_id == engine_id)
-        if newcomer.role.observes:
-            return None
-        for each in sessions:
-            if each is newcomer or not each.spoken or each.role.observes or each.turned_away is not None:
-                continue
-            if Role.EXCLUSIVE in (each.role, newcomer.role):
-                which = "an exclusive" if each.role is Role.EXCLUSIVE else "another"
-                return f"{which} debugger (client {each.engine_id}) is connected; try again when it has left"
-        return None
+        return self._clients.refusal(engine_id)
 
     def changed(self, engine_id: EngineId, pid: Pid) -> None:
         """Learn that a client has written registers or memory: what others were told of it is stale."""
-        for connection in self._connections:
-            session = connection.session
-            if session.engine_id != engine_id and not session.stale and pid in session.pids():
-                session.stale = session.reports.awaiting is Awaiting.NOTHING
+        self._clients.changed(engine_id, pid)
 
     def joined(self, engine_id: EngineId, pid: Pid) -> bool:
         """Hand an inferior to a client that has just come; tell whether it stands still."""
@@ -692,20 +594,12 @@ class Server:
             return
         if launched and is_child(pid):
             self._let_go.add(pid)
-        elif not extended and len(self._connections) <= 1 and not self._tracer.pids():
+        elif not extended and len(self._clients) <= 1 and not self._tracer.pids():
             self._end.set()
 
     def clients(self) -> Sequence[str]:
         """Describe each client in one line."""
-        lines = []
-        for connection in self._connections:
-            session = connection.session
-            pids = ", ".join(str(pid) for pid in session.pids()) or "no process"
-            mode = "non-stop" if session.nonstop else "all-stop"
-            stale = "  stale: another client has changed registers or memory" if session.stale else ""
-            who = f"client {session.engine_id}  {connection.peer or 'stdio'}  {session.role.value}"
-            lines.append(f"{who}  {mode}  {pids}{stale}")
-        return lines
+        return self._clients.describe()
 
     def set_debug(self, kind: str, on: bool) -> bool:
         """Switch a kind of debug output; tell whether there is such a kind."""
@@ -717,7 +611,7 @@ class Server:
             return False
         self._log.switch(name, on)
         self._tracer.log_to(partial(self._log.write, "threads") if self._log.wants("threads") else None)
-        for connection in self._connections:
+        for connection in self._clients:
             connection.session.watch = self._watcher(connection.session.engine_id)
         return True
 
