@@ -51,6 +51,7 @@ install_system_packages() {
         command -v strace >/dev/null || missing+=(strace)
         command -v g++ >/dev/null || missing+=(g++)
         command -v go >/dev/null || missing+=(golang-go)
+        command -v dlv >/dev/null || missing+=(delve)
         command -v rustc >/dev/null || missing+=(rustc)
         command -v rust-gdb >/dev/null || missing+=(rust-gdb)
         has_lldb || missing+=(lldb)
