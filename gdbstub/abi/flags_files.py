@@ -144,9 +144,6 @@ TABLES: dict[str, Namer] = {
         " ST_NOATIME 0x400 ST_NODIRATIME 0x800 ST_RELATIME 0x1000 ST_NOSYMFOLLOW 0x2000",
         "ST_???",
     ),
-    "dirent_type": Choices(
-        "DT_UNKNOWN 0 DT_FIFO 1 DT_CHR 2 DT_DIR 4 DT_BLK 6 DT_REG 8 DT_LNK 10 DT_SOCK 12 DT_WHT 14", "DT_???"
-    ),
     "fsopen": Flags("FSOPEN_CLOEXEC 1", "FSOPEN_???"),
     "fsmount": Flags("FSMOUNT_CLOEXEC 1", "FSMOUNT_???"),
     "move_mount": Flags(

@@ -64,7 +64,6 @@ TABLES: dict[str, Namer] = {
         "SEM_???",
     ),
     "msg_control": Choices("IPC_RMID 0 IPC_SET 1 IPC_STAT 2 IPC_INFO 3 MSG_STAT 11 MSG_INFO 12", "MSG_???"),
-    "sem_flags": Flags("SEM_UNDO 0x1000 IPC_NOWAIT 0o4000", "SEM_???"),
     "msg_queue": Flags("MSG_NOERROR 0o10000 MSG_EXCEPT 0o20000 MSG_COPY 0o40000 IPC_NOWAIT 0o4000", "MSG_???"),
     "mempolicy": Split(
         0xFFF,

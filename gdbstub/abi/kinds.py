@@ -71,10 +71,6 @@ def _offset_pair(call: Call, value: int, params: Params) -> str:
     return str(signed(value & 0xFFFFFFFF | (call.args[params[0]] & 0xFFFFFFFF) << 32, 64))
 
 
-def _offset_reversed(call: Call, value: int, params: Params) -> str:
-    return str(signed(call.args[params[0]] & 0xFFFFFFFF | (value & 0xFFFFFFFF) << 32, 64))
-
-
 def _page_offset(call: Call, value: int, params: Params) -> str:
     return _hex(call, (value & 0xFFFFFFFF) << 12, params)
 
@@ -246,7 +242,6 @@ KINDS: dict[str, Kind] = {
     "mode": _mode,
     "p": _pointer,
     "low": _offset_pair,
-    "high": _offset_reversed,
     "pages": _page_offset,
     "fd": _fd,
     "dirfd": _directory,

@@ -119,10 +119,8 @@ _STRUCTURES: dict[str, Structure] = {
     "rlimit": Structure("LL", "rlim_cur:limit rlim_max:limit"),
     "rlimit64": Structure("QQ", "rlim_cur:limit64 rlim_max:limit64"),
     "tms": Structure("LLLL", "tms_utime tms_stime tms_cutime tms_cstime"),
-    "epoll_event": Structure("IQ", "events:=epoll data"),
     "f_owner_ex": Structure("ii", "type:=owner_type pid"),
     "utimbuf": Structure("ll", "actime modtime"),
-    "robust_list": Structure("PlP", "list:p offset pending:p"),
     "cap_header": Structure("Ii", "version:=capability_version pid"),
     "user_desc": Structure("IIII", "entry_number base_addr:x limit:x flags:x"),
 }

@@ -365,9 +365,6 @@ class Target(Protocol):
     def skip_syscall(self, tid: Tid, result: int) -> None:
         """Let the call that a thread is about to enter not happen, and return ``result``."""
 
-    def change_result(self, tid: Tid, result: int) -> None:
-        """Replace the result of the call from which a thread returns."""
-
     def send_at_syscall(self, tid: Tid, signal: Signo) -> None:
         """Send a signal to a thread that stands at a call; it is reported when the thread has gone on."""
 

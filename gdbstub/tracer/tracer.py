@@ -431,13 +431,6 @@ class Tracer:
         """Let the call that a thread is about to enter not happen, and return ``result``."""
         self._at_call(tid).skipped = result
 
-    def change_result(self, tid: Tid, result: int) -> None:
-        """Replace the result of the call from which a thread returns."""
-        tracee = self._at_call(tid)
-        tracee.registers.set_result(result)
-        if tracee.call is not None:
-            tracee.call = tracee.call._replace(result=result, is_error=-4095 <= result < 0)
-
     def send_at_syscall(self, tid: Tid, signal: Signo) -> None:
         """Send a signal to a thread that stands at a call; it is reported when the thread has gone on."""
         self._at_call(tid).sent = signal

