@@ -32,7 +32,8 @@ def test_goroutines_are_stopped_looked_at_and_let_go(build: TraceeBuilder, folde
     commands = folder_of_lldb_server / "commands"
     lines = ("break main.work", "continue", "args", "stack", "next", "goroutines", "clear 1", "continue", "exit")
     commands.write_text("".join(f"{line}\n" for line in lines))
-    words = [delve, "exec", "--backend=lldb", "--allow-non-terminal-interactive=true", program, "--init", commands]
+    words = [delve, "exec", "--backend=lldb", "--allow-non-terminal-interactive=true", str(program)]
+    words += ["--init", str(commands)]
     done = subprocess.run(
         words,
         capture_output=True,

@@ -109,6 +109,8 @@ class Reports:
         self.chosen: TraceEvent | None = None
         self.pending: dict[Tid, TraceEvent] = {}
         self.exits: deque[ProcessExited] = deque()
+        #: Ends of threads that the client wishes to hear of, and that came while it was told something else.
+        self.ends: deque[ThreadExited] = deque()
         self.interrupted = False
         #: Processes that are being killed at this client's wish.
         self.killing: set[Pid] = set()
@@ -257,7 +259,9 @@ class Reports:
                 # Only a leader that ended first is left: the process's end is on its way and is the answer.
                 return
             # A start is told once, by whatever stop it is told.
-            if event is not None and not isinstance(event, Launched):
+            if isinstance(event, ThreadExited):
+                self.ends.appendleft(event)
+            elif event is not None and not isinstance(event, Launched):
                 self.pending[event.tid] = event
             self.interrupted = False
             event = Interrupted(self._target.pid_of(tid), tid)
@@ -372,10 +376,14 @@ class Reports:
         if wished and self._session.nonstop:
             self.notify(thread_exit_reply(self._session, event))
             return
-        if self.awaiting is not Awaiting.STOP or self.chosen is not None or self.interrupted or self._session.nonstop:
+        busy = self.awaiting is not Awaiting.STOP or self.chosen is not None or self.interrupted
+        if self._session.nonstop or (busy and not wished):
             return
         if not any(self._target.threads(pid) for pid in self._session.pids()):
             # The rest is a leader that ended before: the process's exit is on its way.
+            return
+        if busy:
+            self.ends.append(event)
             return
         if wished:
             self.chosen = event
@@ -399,9 +407,23 @@ class Reports:
         if kept:
             self._session.thread_options[Tid(pid)] = kept
 
-    def _process_exited(self, event: ProcessExited) -> None:
-        for tid in [tid for tid, each in self.pending.items() if each.pid == event.pid]:
+    def forget_threads(self, pid: Pid) -> None:
+        """Forget what is still to be told of a process's threads."""
+        self._forget_pending(pid)
+        self.ends = deque(each for each in self.ends if each.pid != pid)
+
+    def _forget_pending(self, pid: Pid) -> None:
+        for tid in [tid for tid, each in self.pending.items() if each.pid == pid]:
             del self.pending[tid]
+
+    def next_end(self) -> TraceEvent | None:
+        """Take what is to be told before anything is resumed: a process's end, after those of its threads."""
+        if not self.exits:
+            return None
+        return self.ends.popleft() if self.ends else self.exits.popleft()
+
+    def _process_exited(self, event: ProcessExited) -> None:
+        self._forget_pending(event.pid)
         self.processes.ended(event)
         self._session.catches_by_pid.pop(event.pid, None)
         self._session.host.note_stop(event.pid, None)
@@ -421,7 +443,9 @@ class Reports:
         if self._session.nonstop:
             self.notify(exit_reply(self._session, event))
             return
-        if self.awaiting in _ENDED_BY_EXIT and (self.chosen is None or self.chosen.pid == event.pid):
+        if isinstance(self.chosen, ThreadExited):
+            self.exits.append(event)
+        elif self.awaiting in _ENDED_BY_EXIT and (self.chosen is None or self.chosen.pid == event.pid):
             if self.awaiting is not Awaiting.ARGUMENTS:
                 self.awaiting = Awaiting.STOP
             self.chosen = event
@@ -485,7 +509,9 @@ class Reports:
             self._target.hold_all(self._engine_id)
 
     def pending_for(self, tids: Sequence[Tid], votes: dict[Tid, Vote]) -> TraceEvent | None:
-        """Take the first pending event that is still true of a thread which is to run now."""
+        """Take the first pending event that is still true of a thread which is to run now; ends of threads first."""
+        if self.ends:
+            return self.ends.popleft()
         chosen: TraceEvent | None = None
         wanted = set(tids)
         for tid, event in list(self.pending.items()):

@@ -35,6 +35,25 @@ def test_every_beginning_and_end_is_reported_while_events_are_on() -> None:
     play.event(ThreadStarted(PID, T1), Vote.CONTINUE).sends()
 
 
+def test_the_end_of_a_thread_is_told_later_where_something_else_was_told_first() -> None:
+    play = play_of(4)
+    play.gets(b"QThreadEvents:1").sends(b"OK").running()
+    play.event(ThreadStarted(PID, T3), Vote.STOP)
+    play.event(ThreadExited(PID, T2, 7)).stands().sends_like(rb"T05create:;.*thread:p64.66;.*")
+    # One that comes while it stands is told too, in order.
+    play.event(ThreadExited(PID, T3, 0)).sends().forget()
+    play.gets(b"vCont;c").asks(("hold_all",)).stands().sends(b"w07;p64.65")
+    play.forget().gets(b"vCont;c").stands().sends(b"w00;p64.66")
+    play.forget().gets(b"vCont;c").asks_for("resume")
+
+
+def test_a_ctrl_c_is_told_before_the_end_of_a_thread_that_it_met() -> None:
+    play = play_of(3)
+    play.gets(b"QThreadEvents:1").sends(b"OK").running()
+    play.event(ThreadExited(PID, T2, 7)).gets_bytes(b"\x03").stands().sends_like(rb"T02.*")
+    play.forget().gets(b"vCont;c").stands().sends(b"w07;p64.65")
+
+
 def test_a_cloning_thread_with_the_option_stops_and_its_child_is_not_listed_before() -> None:
     play = play_of(3)
     play.gets(b"QThreadOptions;0;1:p64.64").sends(b"OK").asks(("clone_events", frozenset({T1})))

@@ -115,8 +115,7 @@ def leave(session: Session, pid: Pid, *, stays_stopped: bool = False) -> None:
             if not session.reports.may_deliver(tid):
                 session.target.decide_signal(session.engine_id, tid, NO_SIGNAL)
             session.reports.signalled.discard(tid)
-    for tid in [tid for tid, event in session.reports.pending.items() if event.pid == pid]:
-        del session.reports.pending[tid]
+    session.reports.forget_threads(pid)
     session.catches_by_pid.pop(pid, None)
     session.reports.stop_waiting_for(pid)
     _give_up(session, pid, stays_stopped=stays_stopped)

@@ -109,10 +109,11 @@ class _Plan:
 def _resume(session: Session, actions: tuple[Action, ...]) -> Reply:
     session.reports.require_stopped()
     session.trace_frame = None
-    if session.reports.exits:
-        # It died while the client believed it stopped: this is the first chance to say so.
+    end = session.reports.next_end()
+    if end is not None:
+        # It ended while the client believed it stopped: this is the first chance to say so.
         session.reports.awaiting = Awaiting.STOP
-        session.reports.chosen = session.reports.exits.popleft()
+        session.reports.chosen = end
         session.target.hold_all(session.engine_id)
         return LATER
     if not session.pids():
@@ -131,7 +132,7 @@ def _resume(session: Session, actions: tuple[Action, ...]) -> Reply:
     session.show_output()
     moving = plan.moving(session)
     _decide_signals(session, plan, moving)
-    if session.reports.pending:
+    if session.reports.pending or session.reports.ends:
         votes = {tid: action.vote for named in plan.named.values() for tid, action in named.items()}
         session.reports.chosen = session.reports.pending_for(moving, votes)
     if session.reports.chosen is not None or session.reports.interrupted:
