@@ -6,7 +6,6 @@ Layer: engines.
 from __future__ import annotations
 
 import errno
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -300,6 +299,9 @@ def _signal_name(sig: int) -> str:
 @handles(SignalTable, DEBUGGING, PLATFORM)
 def signal_table(session: Conversation, cmd: SignalTable) -> Reply:
     """List the signals.  Braces are sent as they are: this client does not undo escapes here."""
+    # Imported on first use: most sessions ask for none of it.
+    import json
+
     rows = []
     for sig in range(1, _LAST_SIGNAL + 1):
         name = _signal_name(sig)
