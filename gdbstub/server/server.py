@@ -24,11 +24,10 @@ from gdbstub.engines.gdbremote.host import SessionDefaults
 from gdbstub.engines.gdbremote.role import Role
 from gdbstub.engines.gdbremote.session import Session
 from gdbstub.linux.hostfs import LinuxFiles
-from gdbstub.linux.procfs import processes_named
 from gdbstub.linux.spawn import restore_terminal
 from gdbstub.linux.wait import is_child
 from gdbstub.rsp.commands import logs
-from gdbstub.server.awaited import process_named
+from gdbstub.server.awaited import AwaitedProcesses, process_named
 from gdbstub.server.clients import Client, Clients
 from gdbstub.server.connection import Channel, Connection
 from gdbstub.server.console import Console
@@ -80,9 +79,8 @@ class Server:
         self._console = Console()
         self._clients = Clients(self._console.write)
         self.keeper = Keeper(say, self._changed, self._ended)
-        self._terminals = Terminals(self._clients.show, self._clients.wait_for_room)
-        #: Who waits for a process to appear.
-        self._awaited: dict[EngineId, trio.CancelScope] = {}
+        self.terminals = Terminals(self._clients.show, self._clients.wait_for_room)
+        self.appearances = AwaitedProcesses(self._appeared)
         self._nursery: trio.Nursery | None = None
         self._tracer = Tracer(KEEPER, self._engine_failed, self._child_ended)
         self._tracer.attach_engine(self.keeper)
@@ -129,7 +127,8 @@ class Server:
                 nursery.start_soon(self._driver.run)
                 nursery.start_soon(self._driver.watch_leaders)
                 nursery.start_soon(self._watch_signals)
-                await nursery.start(self._terminals.run)
+                await nursery.start(self.terminals.run)
+                await nursery.start(self.appearances.run)
                 self._nursery = nursery
                 try:
                     self._attach_engines()
@@ -232,9 +231,9 @@ class Server:
         spec = settings.launch
         if not settings.dialect.takes_output:
             return self._tracer.launch(KEEPER, spec)
-        terminal = self._terminals.open()
+        terminal = self.terminals.open()
         pid = self._tracer.launch(KEEPER, replace(spec, streams=(terminal, terminal, terminal)))
-        self._terminals.give(KEEPER, pid, terminal)
+        self.terminals.give(KEEPER, pid, terminal)
         return pid
 
     def _not_launched(self, reason: str) -> StartupError:
@@ -248,7 +247,7 @@ class Server:
         self._change.set()
 
     def _ended(self, pid: Pid) -> None:
-        self._terminals.ended(pid)
+        self.terminals.ended(pid)
 
     def _report_kills(self) -> None:
         for pid in self._tracer.pids():
@@ -359,8 +358,8 @@ class Server:
     def _gone(self, session: Session) -> None:
         """Keep, or end, what a client leaves behind."""
         tracer, engine_id = self._tracer, session.engine_id
-        self._terminals.unwatch(engine_id)
-        self.await_no_process(engine_id)
+        self.terminals.unwatch(engine_id)
+        self.appearances.cancel(engine_id)
         self._logs.stop_of(engine_id)
         self._extended = self._extended or session.extended
         once = self._settings.once or self._doors.main is None
@@ -485,53 +484,13 @@ class Server:
             if not self._clients.any_extended and not self._tracer.pids() and not self._let_go:
                 self._end.set()
 
+    def _appeared(self, engine_id: EngineId, pid: Pid) -> None:
+        client = self._clients.of(engine_id)
+        if client is not None:
+            client.session.process_appeared(pid)
+            self._work(client.session)
+
     # ------------------------------------------------------------ Host
-
-    def open_terminal(self) -> str:
-        """Make a terminal for a program that is about to be started; return its path."""
-        return self._terminals.open()
-
-    def give_terminal(self, engine_id: EngineId, pid: Pid, path: str) -> None:
-        """Say whose a terminal is."""
-        self._terminals.give(engine_id, pid, path)
-
-    def drop_terminal(self, path: str) -> None:
-        """Close a terminal whose program was not started."""
-        self._terminals.drop(path)
-
-    def drain_terminal(self, pid: Pid) -> None:
-        """Hand out what a program has written so far."""
-        self._terminals.drain(pid)
-
-    def type(self, pid: Pid, data: bytes) -> None:
-        """Type into a program's terminal."""
-        self._terminals.type(pid, data)
-
-    def processes_named(self, name: str) -> Sequence[Pid]:
-        """Return the processes that run a program of this name."""
-        return processes_named(name)
-
-    def await_process(self, engine_id: EngineId, name: str, *, existing: bool) -> None:
-        """Look for a process until one is found or nobody waits any more."""
-        assert self._nursery is not None
-        scope = self._awaited[engine_id] = trio.CancelScope()
-
-        async def wait() -> None:
-            with scope:
-                pid = await process_named(name, existing=existing)
-                self._awaited.pop(engine_id, None)
-                client = self._clients.of(engine_id)
-                if client is not None:
-                    client.session.process_appeared(pid)
-                    self._work(client.session)
-
-        self._nursery.start_soon(wait)
-
-    def await_no_process(self, engine_id: EngineId) -> None:
-        """Wait no longer."""
-        scope = self._awaited.pop(engine_id, None)
-        if scope is not None:
-            scope.cancel()
 
     @property
     def keeper_id(self) -> EngineId:
@@ -565,7 +524,7 @@ class Server:
 
     def joined(self, engine_id: EngineId, pid: Pid) -> bool:
         """Hand an inferior to a client that has just come; tell whether it stands still."""
-        self._terminals.watch(engine_id, pid)
+        self.terminals.watch(engine_id, pid)
         return self._tracer.transfer(KEEPER, engine_id, pid)
 
     def note_stop(self, pid: Pid, event: TraceEvent | None) -> None:

@@ -13,6 +13,46 @@ from gdbstub.target.events import TraceEvent
 from gdbstub.vocab.ids import EngineId, Pid
 
 
+class FakeTerminals:
+    """Remembers what was asked of terminals, in the host's list."""
+
+    def __init__(self, told: list[tuple[object, ...]]) -> None:
+        self._told = told
+
+    def open(self) -> str:
+        self._told.append(("open_terminal",))
+        return "/dev/pts/77"
+
+    def give(self, engine_id: EngineId, pid: Pid, path: str) -> None:
+        self._told.append(("give_terminal", pid, path))
+
+    def drop(self, path: str) -> None:
+        self._told.append(("drop_terminal", path))
+
+    def drain(self, pid: Pid) -> None:
+        self._told.append(("drain_terminal", pid))
+
+    def type(self, pid: Pid, data: bytes) -> None:
+        self._told.append(("type", pid, data))
+
+
+class FakeAppearances:
+    """Remembers who waits for what, in the host's list."""
+
+    def __init__(self, told: list[tuple[object, ...]]) -> None:
+        self._told = told
+        self.pids: dict[str, list[Pid]] = {}
+
+    def named(self, name: str) -> Sequence[Pid]:
+        return self.pids.get(name, [])
+
+    def wait(self, engine_id: EngineId, name: str, *, existing: bool) -> None:
+        self._told.append(("await_process", name, existing))
+
+    def cancel(self, engine_id: EngineId) -> None:
+        self._told.append(("await_no_process",))
+
+
 class FakeHost:
     """Remembers what was said and done."""
 
@@ -24,7 +64,8 @@ class FakeHost:
         self.printed: list[bytes] = []
         self.told: list[tuple[object, ...]] = []
         self.last_stops: dict[Pid, TraceEvent] = {}
-        self.named: dict[str, list[Pid]] = {}
+        self.terminals = FakeTerminals(self.told)
+        self.appearances = FakeAppearances(self.told)
         self.debug: dict[str, bool] = {}
         #: Takes the log of system calls that was started last.
         self.log: Callable[[bytes], None] = lambda data: None
@@ -72,31 +113,6 @@ class FakeHost:
 
     def detached(self, pid: Pid, *, launched: bool, extended: bool) -> None:
         self.told.append(("detached", pid, launched, extended))
-
-    def open_terminal(self) -> str:
-        self.told.append(("open_terminal",))
-        return "/dev/pts/77"
-
-    def give_terminal(self, engine_id: EngineId, pid: Pid, path: str) -> None:
-        self.told.append(("give_terminal", pid, path))
-
-    def drop_terminal(self, path: str) -> None:
-        self.told.append(("drop_terminal", path))
-
-    def drain_terminal(self, pid: Pid) -> None:
-        self.told.append(("drain_terminal", pid))
-
-    def type(self, pid: Pid, data: bytes) -> None:
-        self.told.append(("type", pid, data))
-
-    def processes_named(self, name: str) -> Sequence[Pid]:
-        return self.named.get(name, [])
-
-    def await_process(self, engine_id: EngineId, name: str, *, existing: bool) -> None:
-        self.told.append(("await_process", name, existing))
-
-    def await_no_process(self, engine_id: EngineId) -> None:
-        self.told.append(("await_no_process",))
 
     def clients(self) -> Sequence[str]:
         return ["1  somebody"]

@@ -37,6 +37,52 @@ class SessionDefaults:
     bare_environment: bool = False
 
 
+class ProgramTerminals(Protocol):
+    """What programs write goes to clients, what clients type is what they read.  Implemented by: server.terminal."""
+
+    def open(self) -> str:
+        """Make a terminal for a program that is about to be started; return its path.
+
+        Raises:
+            TargetError: There are no more.
+        """
+
+    def give(self, engine_id: EngineId, pid: Pid, path: str) -> None:
+        """Say whose it is: what the program writes goes to this client, and to those that join it."""
+
+    def drop(self, path: str) -> None:
+        """Close a terminal whose program was not started."""
+
+    def drain(self, pid: Pid) -> None:
+        """Hand out what a program has written so far."""
+
+    def type(self, pid: Pid, data: bytes) -> None:
+        """Give a program something to read.
+
+        Raises:
+            TargetError: It has no terminal of ours, or does not read.
+        """
+
+
+class Appearances(Protocol):
+    """Processes by their names.  Implemented by: server.awaited."""
+
+    def named(self, name: str) -> Sequence[Pid]:
+        """Return the processes that run a program of this name."""
+
+    def wait(self, engine_id: EngineId, name: str, *, existing: bool) -> None:
+        """Look for a process until ``Session.process_appeared`` can be called, or ``cancel`` is.
+
+        Args:
+            engine_id: Who waits.
+            name: Of the program.
+            existing: One that is there already is welcome, too.
+        """
+
+    def cancel(self, engine_id: EngineId) -> None:
+        """Wait no longer."""
+
+
 class Host(Protocol):
     """The server, as a session sees it."""
 
@@ -83,43 +129,13 @@ class Host(Protocol):
             extended: The client may start or attach to another.
         """
 
-    def open_terminal(self) -> str:
-        """Make a terminal for a program that is about to be started; return its path.
+    @property
+    def terminals(self) -> ProgramTerminals:
+        """The terminals of programs that were started here."""
 
-        Raises:
-            TargetError: There are no more.
-        """
-
-    def give_terminal(self, engine_id: EngineId, pid: Pid, path: str) -> None:
-        """Say whose the terminal is: what the program writes goes to this client, and to those that join it."""
-
-    def drop_terminal(self, path: str) -> None:
-        """Close a terminal whose program was not started."""
-
-    def drain_terminal(self, pid: Pid) -> None:
-        """Hand out what a program has written so far."""
-
-    def type(self, pid: Pid, data: bytes) -> None:
-        """Type into a program's terminal.
-
-        Raises:
-            TargetError: It has none of ours, or does not read.
-        """
-
-    def processes_named(self, name: str) -> Sequence[Pid]:
-        """Return the processes that run a program of this name."""
-
-    def await_process(self, engine_id: EngineId, name: str, *, existing: bool) -> None:
-        """Look for a process until ``Session.process_appeared`` can be called, or ``await_no_process`` is.
-
-        Args:
-            engine_id: Who waits.
-            name: Of the program.
-            existing: One that is there already is welcome, too.
-        """
-
-    def await_no_process(self, engine_id: EngineId) -> None:
-        """Wait no longer."""
+    @property
+    def appearances(self) -> Appearances:
+        """The processes that clients wait for."""
 
     def clients(self) -> Sequence[str]:
         """Describe each client in one line."""

@@ -100,7 +100,7 @@ class ProcessStops:
         self._running.discard(pid)
         session, reports = self._session, self._reports
         # What the program has written comes before the news that it does not run.
-        session.host.drain_terminal(pid)
+        session.host.terminals.drain(pid)
         more = {tid: self._more.pop(tid) for tid in threads if tid in self._more}
         for each in (event, *more.values()):
             if isinstance(each, SignalStop):

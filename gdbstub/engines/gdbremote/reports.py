@@ -240,7 +240,7 @@ class Reports:
         event, sig = self.chosen, None
         if event is not None and self.awaiting is Awaiting.STOP:
             # What the program has written comes before the news that it does not run.
-            self._session.host.drain_terminal(event.pid)
+            self._session.host.terminals.drain(event.pid)
         if self.restarting and event is not None:
             if not isinstance(event, ProcessExited):
                 self._session.general = event.tid
@@ -485,7 +485,7 @@ class Reports:
         if not self._session.may_stop:
             return
         if self.awaiting is Awaiting.PROCESS:
-            self._session.host.await_no_process(self._engine_id)
+            self._session.host.appearances.cancel(self._engine_id)
             self.awaiting = Awaiting.NOTHING
             self._session.send(self._session.refusal(TargetError(errno.EINTR, "interrupted")))
             return

@@ -136,7 +136,7 @@ def test_an_interrupt_ends_the_wait() -> None:
 
 def test_a_process_by_its_name() -> None:
     play = Playbook(supported=LLDB).gets(b"vAttachName;636174").sends(b"E03")
-    play.host.named["cat"] = [Pid(1), Pid(2)]
+    play.host.appearances.pids["cat"] = [Pid(1), Pid(2)]
     play.gets(b"vAttachName;636174").sends(b"E10")
-    play.host.named["cat"] = [NEW]
+    play.host.appearances.pids["cat"] = [NEW]
     play.gets(b"vAttachName;636174").asks_for("seize")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @handles(Input)
 def give_input(session: Session, cmd: Input) -> Reply:
     """Type into the terminal of the current process."""
-    session.host.type(session.process(), cmd.data)
+    session.host.terminals.type(session.process(), cmd.data)
     return OK
 
 

@@ -228,7 +228,7 @@ def start(session: Session, argv: list[str], awaiting: Awaiting = Awaiting.LAUNC
         with_shell=session.launch_spec.with_shell and dialect.shell,
     )
     session.launch_spec = spec
-    terminal = session.host.open_terminal() if dialect.takes_output and None in spec.streams else None
+    terminal = session.host.terminals.open() if dialect.takes_output and None in spec.streams else None
     if terminal is not None:
         streams = [terminal if path is None else path for path in spec.streams]
         spec = replace(spec, streams=(streams[0], streams[1], streams[2]))
@@ -242,12 +242,12 @@ def start(session: Session, argv: list[str], awaiting: Awaiting = Awaiting.LAUNC
         pid = session.target.launch(session.engine_id, spec)
     except TargetError as failure:
         if terminal is not None:
-            session.host.drop_terminal(terminal)
+            session.host.terminals.drop(terminal)
         session.reports.awaiting = Awaiting.NOTHING
         session.reports.launch_failure = failure.text
         raise
     if terminal is not None:
-        session.host.give_terminal(session.engine_id, pid, terminal)
+        session.host.terminals.give(session.engine_id, pid, terminal)
     session.reports.newest = pid
     return LATER
 
@@ -287,7 +287,7 @@ def take(session: Session, pid: Pid) -> Reply:
 @handles(AttachName)
 def attach_name(session: Session, cmd: AttachName) -> Reply:
     """Attach to the one process with a name."""
-    pids = session.host.processes_named(cmd.name)
+    pids = session.host.appearances.named(cmd.name)
     if len(pids) == 1:
         return take(session, pids[0])
     if not pids:
@@ -310,7 +310,7 @@ def attach_or_wait(session: Session, cmd: AttachOrWait) -> Reply:
 def _await_process(session: Session, cmd: AttachByName, *, existing: bool) -> Reply:
     session.reports.awaiting = Awaiting.PROCESS
     session.reports.interrupted = False
-    session.host.await_process(session.engine_id, cmd.name, existing=existing)
+    session.host.appearances.wait(session.engine_id, cmd.name, existing=existing)
     return LATER
 
 
