@@ -27,22 +27,25 @@ def step(client: RspClient, stop: StopReply) -> StopReply:
 
 
 def test_g6_a_stopped_job_can_be_attached_to_stepped_and_left_stopped(build: TraceeBuilder) -> None:
-    program = build("signal_info")
-    with running(program) as tracee:
+    program = build("spin")
+    with running(program, 1) as tracee:
+        # Not the leader: its step would be that of a call which waits for the test.
+        (worker,) = set(proc.tids(tracee.pid)) - {tracee.pid}
         os.kill(tracee.pid, SIGSTOP)
         proc.wait_until(lambda: proc.state(tracee.pid) == "T", "the job has stopped")
         with multi() as stub, stub.connect(LLDB) as client:
             become_lldb(client)
             stop = client.stop_of(client.ask(f"vAttach;{tracee.pid:x}"))
             assert (stop.kind, stop.value, stop.pid) == ("T", SIGSTOP, tracee.pid)
-            before = client.ask(f"p10;thread:{stop.tid:x};")
-            assert step(client, stop).value in (SIGTRAP, SIGSTOP)
-            assert client.ask(f"p10;thread:{stop.tid:x};") != "" != before
+            before = client.ask(f"p10;thread:{worker:x};")
+            stepped = client.stop_of(client.ask(f"vCont;s:p{stop.pid:x}.{worker:x}"))
+            assert (stepped.value, stepped.tid) == (SIGTRAP, worker)
+            assert client.ask(f"p10;thread:{worker:x};") != before
             client.ok(f"D;{tracee.pid:x}")
             proc.wait_untraced(tracee.pid)
             assert proc.state(tracee.pid) == "T"
         os.kill(tracee.pid, signal.SIGCONT)
-        tracee.ping()
+        tracee.finish()
 
 
 def test_a_refused_attach_says_who_is_in_the_way(build: TraceeBuilder) -> None:
