@@ -199,8 +199,10 @@ class Settler:
             repeats.before_resume(tracee, NO_SIGNAL)
         elif tracee.stop is StopKind.SYSCALL and (tracee.call_changed or tracee.skipped is not None or tracee.sent):
             sig = calls.prepare(tracee)
-        if vote is Vote.STEP and inferior.catching and calls.comes_next(tracee, sig):
-            # PTRACE: a single step over the instruction that enters the kernel gives no syscall-stops.
+        followed = inferior.catching or tracee.entered_syscall is not None
+        if vote is Vote.STEP and followed and calls.comes_next(tracee, sig):
+            # PTRACE: a single step over the instruction that enters the kernel gives no syscall-stops; a call that
+            # was seen to begin must be seen to end, though nobody catches any more.
             tracee.mask_before = None
             ptrace_calls.cont_to_syscall(tid, sig)
             tracee.stepping_call = True

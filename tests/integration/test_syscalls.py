@@ -212,3 +212,21 @@ def test_a_breakpoint_right_behind_a_system_call_is_met_by_step_and_by_continue(
             client.resume()
             assert stub.line().startswith("traps ")
             client.interrupt()
+
+
+def test_a_call_that_was_left_uncaught_in_its_middle_hides_no_later_one(build: TraceeBuilder) -> None:
+    with at_ready(build("syscalls")) as (stub, client):
+        client.ok(f"QCatchSyscalls:1;{GETPID:x}")
+        entry = order(stub, client, "g")
+        assert entry.fields["syscall_entry"] == f"{GETPID:x}"
+        before = client.pc()
+        client.ok("QCatchSyscalls:0")
+        stop = client.step(stub.pid)
+        assert (stop.value, client.pc()) == (GdbSignal.TRAP, before)
+        assert client.registers("rax") == (stub.pid,)
+        client.ok(f"QCatchSyscalls:1;{GETPID:x}")
+        for key in ("syscall_entry", "syscall_return", "syscall_entry", "syscall_return"):
+            assert client.cont().fields[key] == f"{GETPID:x}"
+        client.ok("QCatchSyscalls:0")
+        client.resume()
+        assert stub.line() == "done"
