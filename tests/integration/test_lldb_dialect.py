@@ -183,3 +183,21 @@ def test_a_process_that_is_left_stopped_stands_until_somebody_continues_it(build
         assert not proc.tracer_pid(tracee.pid)
         tracee.process.send_signal(signal.SIGCONT)
         tracee.ping()
+
+
+def test_non_stop_stops_threads_that_are_being_born_and_waits_for_none_that_has_ended(build: TraceeBuilder) -> None:
+    with lldb(build("thread_churn")) as (tracee, client):
+        client.ok("QNonStop:1")
+        for _ in range(60):
+            client.ok("vCont;c")
+            client.ok("vCtrlC")
+            stops = 1
+            assert client.receive_notification().startswith("Stop:T13")
+            while client.ask("vStopped") != "OK":
+                stops += 1
+            standing = [tid for tid in proc.tids(tracee.pid) if proc.state(tracee.pid, tid) == "t"]
+            assert len(standing) == stops == len(client.threads())
+        client.ok("QNonStop:0")
+        client.ask("?")
+        client.detach()
+        tracee.ping()

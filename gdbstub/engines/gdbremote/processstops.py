@@ -84,8 +84,11 @@ class ProcessStops:
         self._target.hold(self._session.engine_id, others)
 
     def born(self, pid: Pid) -> Vote:
-        """Say whether a new thread of a process may run."""
-        return Vote.CONTINUE if pid in self._running and pid not in self._coming else Vote.STOP
+        """Say whether a new thread of a process may run; it may be the last one that was waited for."""
+        if pid in self._running and pid not in self._coming:
+            return Vote.CONTINUE
+        self.look(pid)
+        return Vote.STOP
 
     def look(self, pid: Pid) -> None:
         """Tell of a process that was to stand, if it does."""

@@ -168,7 +168,11 @@ class TestNonStop:
     def test_a_thread_born_while_the_process_stops_stands_too(self) -> None:
         play = nonstop(threads=2).gets(b"vCont;c").forget()
         play.event(ThreadStarted(PID, T2), Vote.CONTINUE)
-        play.event(SignalStop(PID, T1, USR1)).event(ThreadStarted(PID, T2), Vote.STOP)
+        play.event(SignalStop(PID, T1, USR1)).sends()
+        # It was the last one that was waited for.
+        play.event(ThreadStarted(PID, T2), Vote.STOP)
+        assert play.sent().startswith(b"%Stop:T0athread:p64.64;")
+        assert threads_of(play) == ["T00 p64.65"]
 
     def test_a_thread_that_ends_meanwhile_is_not_waited_for(self) -> None:
         play = nonstop(threads=2).gets(b"vCont;c").forget()
