@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from gdbstub.server.settings import OnDisconnect, SideDoor
+from gdbstub.server.policy import OnDisconnect, SideDoor
 
 
 class CommandLine(Enum):

@@ -17,7 +17,7 @@ from gdbstub.cli import usage
 from gdbstub.cli.config import Config, Outcome
 from gdbstub.cli.options import Answered, refuse
 from gdbstub.engines.gdbremote.role import Role
-from gdbstub.server.settings import OnDisconnect, SideDoor
+from gdbstub.server.policy import OnDisconnect, SideDoor
 
 #: The largest value of a pid_t.
 _PID_MAX = 0x7FFFFFFF

@@ -13,7 +13,7 @@ from typing import Any
 
 from gdbstub.cli.config import CommandLine, Config, Outcome
 from gdbstub.cli.options import Answered, refuse, split_option
-from gdbstub.server.settings import OnDisconnect
+from gdbstub.server.policy import OnDisconnect
 
 HELP = """\
 Usage:\tgdbstub g[dbserver] [OPTIONS] [[HOST]:PORT | PATH | URL] [[--] PROG ARGS ...]

@@ -36,9 +36,10 @@ from gdbstub.server.doors import Doors
 from gdbstub.server.keeper import KEEPER, Keeper
 from gdbstub.server.listen import Listener, announce
 from gdbstub.server.logs import LogKey, Logs
+from gdbstub.server.policy import OnDisconnect
 from gdbstub.server.portpipe import tell_descriptor, tell_fifo
 from gdbstub.server.serial import FdPair
-from gdbstub.server.settings import OnDisconnect, ServerSettings
+from gdbstub.server.settings import ServerSettings
 from gdbstub.server.terminal import Terminals
 from gdbstub.server.wording import say
 from gdbstub.target.engine import Vote

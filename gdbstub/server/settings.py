@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from gdbstub.engines.gdbremote.dialect import GDB, Dialect
-from gdbstub.engines.gdbremote.role import Role
+from gdbstub.server.policy import OnDisconnect
 from gdbstub.server.wording import GDBSERVER, Wording
 from gdbstub.target.engine import Engine
 from gdbstub.target.ops import LaunchSpec, Target
@@ -19,24 +18,6 @@ from gdbstub.vocab.ids import EngineId
 
 #: Makes an engine of its identity and the tracer.
 EngineMaker: TypeAlias = Callable[[EngineId, Target], Engine]
-
-
-class OnDisconnect(Enum):
-    """What happens to the processes when the last client is lost."""
-
-    #: What was stopped stays stopped, what ran runs on.
-    KEEP = "keep"
-    CONTINUE = "continue"
-    STOP = "stop"
-    DETACH = "detach"
-    KILL = "kill"
-
-
-class SideDoor(NamedTuple):
-    """Where else clients connect, and what they may do (``--listen``)."""
-
-    comm: str
-    role: Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

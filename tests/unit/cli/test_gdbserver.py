@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gdbstub.cli.config import Config, Outcome
 from gdbstub.cli.gdbserver import parse
-from gdbstub.server.settings import OnDisconnect
+from gdbstub.server.policy import OnDisconnect
 
 USAGE = re.compile(r"^Usage:\s+gdbserver \[OPTIONS\] COMM PROG \[ARGS \.\.\.\]", re.MULTILINE)
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gdbstub.cli.config import CommandLine, Config, Outcome
 from gdbstub.cli.lldbserver import parse
-from gdbstub.server.settings import OnDisconnect
+from gdbstub.server.policy import OnDisconnect
 
 
 def config(*argv: str) -> Config:

@@ -135,7 +135,7 @@ def test_the_xml_list() -> None:
     play.target.thread(T2).core = None
     reply = play.gets(b"qXfer:threads:read::0,1000").sent()
     assert reply[:1] == b"l"
-    assert b"""<thread id="p64.64" core="1" name='a&lt;&amp;&gt;"b'/>""" in reply
+    assert b'<thread id="p64.64" core="1" name="a&lt;&amp;&gt;&quot;b"/>' in reply
     assert b'<thread id="p64.65"/>' in reply
 
 

@@ -9,7 +9,6 @@ import errno
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import quoteattr
 
 from gdbstub.engines.gdbremote.dispatch import handles
 from gdbstub.engines.gdbremote.stops import thread_id
@@ -33,8 +32,16 @@ if TYPE_CHECKING:
     from gdbstub.engines.gdbremote.session import Session
 
 _namespace = re.compile(rb' lmid="[^"]*"')
-#: Bytes that may stand in XML text; a thread can be named with others.
-_NOT_XML = {code: None for code in range(0x20) if code not in (9, 10, 13)}
+#: A thread's name as an attribute's value.  What may not stand in XML at all is left out; xml.sax.saxutils would do
+#: the rest, and loads an HTTP client for it.
+_IN_ATTRIBUTE = {
+    **{code: None for code in range(0x20) if code not in (9, 10, 13)},
+    **{ord(char): f"&#{ord(char)};" for char in "\t\n\r"},
+    ord("&"): "&amp;",
+    ord("<"): "&lt;",
+    ord(">"): "&gt;",
+    ord('"'): "&quot;",
+}
 
 
 def _serve(session: Session, cmd: XferRead, name: str, make: Callable[[], bytes]) -> Reply:
@@ -79,7 +86,7 @@ def _threads_xml(session: Session) -> bytes:
                 attributes += f' core="{core}"'
             name = session.target.thread_name(each.tid)
             if name:
-                attributes += f" name={quoteattr(name.translate(_NOT_XML))}"
+                attributes += f' name="{name.translate(_IN_ATTRIBUTE)}"'
         except StubError:
             continue
         lines.append(f"<thread {attributes}/>\n")
