@@ -35,7 +35,7 @@ def with_gdb(gdb: StartGdb, port: int, program: Program, tracee: Tracee) -> None
     session.begin_cont()
     assert tracee.line().startswith("spot ")
     session.interrupt()
-    session.wait_stops()
+    session.end_cont()
     session.disconnect()
 
 
