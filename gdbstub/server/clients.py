@@ -49,6 +49,14 @@ class Clients:
         """Return those who have closed their end."""
         return [each for each in self._clients if each.is_lost()]
 
+    def heir(self, pid: Pid) -> Client | None:
+        """Return the last client that has come to a process and has not asked yet whether it stands."""
+        for each in reversed(self._clients):
+            session = each.session
+            if session.keeps_traced and session.spoken and not session.settled and pid in session.pids():
+                return each
+        return None
+
     def of(self, engine_id: EngineId) -> Client | None:
         """Return the client of an engine."""
         return next((each for each in self._clients if each.session.engine_id == engine_id), None)

@@ -369,6 +369,10 @@ class Server:
             tracing.client_left(engine_id)
         for pid in tracer.joined(engine_id):
             if not session.keeps_traced or session.others_on(pid):
+                heir = self._clients.heir(pid) if session.keeps_traced else None
+                if heir is not None:
+                    # It came before the end of this one was noticed, and is to find what this one left.
+                    tracer.transfer(engine_id, heir.session.engine_id, pid)
                 if tracing is not None and tracing.keeps_traced and not len(self._clients):
                     # It runs on for the trace's sake.
                     self.note_stop(pid, None)

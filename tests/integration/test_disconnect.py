@@ -42,6 +42,39 @@ def test_what_one_of_two_held_stays_stopped_when_both_are_lost_at_once(
             finish(stub, third)
 
 
+def connected(client: RspClient) -> int:
+    """Return how many clients the server has."""
+    count = 0
+    reply = client.ask("qRcmd," + b"clients".hex())
+    while reply != "OK":
+        count += 1
+        reply = client.receive()
+    return count
+
+
+def test_a_client_that_comes_before_the_last_ones_end_is_noticed_finds_what_it_left(build: TraceeBuilder) -> None:
+    program = build("spin")
+    with at_ready(program, 1) as (stub, holder):
+        counted = holder.read_word(program.address("counters"))
+        with stub.connect() as second:
+            holder.close()
+            proc.wait_until(lambda: connected(second) == 1, "the other client's end has been noticed")
+            assert second.current_stop().kind == "T"
+            assert second.read_word(program.address("counters")) == counted
+            finish(stub, second)
+
+
+def test_what_a_lost_client_held_runs_on_for_one_that_has_resumed(build: TraceeBuilder) -> None:
+    with at_ready(build("spin"), 1) as (stub, holder), stub.connect() as second:
+        second.current_stop()
+        second.resume()
+        holder.close()
+        stub.tell("c")
+        assert stub.line().startswith("sum ")
+        assert second.interrupt().is_signal(GdbSignal.INT)
+        finish(stub, second)
+
+
 @pytest.mark.parametrize("drop", [RspClient.close, reset], ids=["close", "reset"])
 def test_a_stopped_process_stays_stopped_for_the_next_client(build: TraceeBuilder, drop: object) -> None:
     assert callable(drop)

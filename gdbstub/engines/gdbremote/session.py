@@ -81,6 +81,8 @@ class Session(Conversation):
         self.reports: Reports = Observations(self) if defaults.role.observes else Reports(self)
         #: Registers or memory were changed by another client since this one was told of a stop.
         self.stale = False
+        #: It has asked why a process stands, or resumed one: until then it goes by what it finds.
+        self.settled = False
         #: Why this client takes part in nothing: another debugger shares with nobody.
         self.turned_away: str | None = None
         #: What programs write, in non-stop.

@@ -46,6 +46,7 @@ def why_stopped(session: Session, cmd: WhyStopped) -> Reply:
     """Stop everything and say why it stands."""
     if isinstance(session.reports, Observations):
         return session.reports.look()
+    session.settled = True
     if session.reports.awaiting is not Awaiting.NOTHING and not session.nonstop:
         raise PacketError("the target is running")
     if session.reports.exits and not session.nonstop:

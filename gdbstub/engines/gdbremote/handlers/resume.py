@@ -264,6 +264,7 @@ def _legacy(session: Session, kind: str, cmd: Continue | ContinueSignal | Step |
 def _run(session: Session, actions: tuple[Action, ...]) -> Reply:
     if isinstance(session.reports, Observations):
         return _look_on(session, session.reports, actions)
+    session.settled = True
     if not session.nonstop:
         return _resume(session, actions)
     return (
