@@ -4,21 +4,28 @@
 
 int main(void)
 {
-    int status, stopped, continued, ended;
+    int status, stopped, continued, ended, gate[2];
+    char byte;
     pid_t child;
 
     ready();
     for (;;) {
         switch (next_order()) {
         case 'c':
+            if (pipe(gate) != 0)
+                return 1;
             child = fork();
             if (child == 0) {
+                close(gate[1]);
                 raise(SIGSTOP);
-                _exit(3);
+                /* Not before the parent has seen it go on: an end would hide that. */
+                _exit(read(gate[0], &byte, 1) == 0 ? 3 : 4);
             }
+            close(gate[0]);
             stopped = waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP;
             kill(child, SIGCONT);
             continued = waitpid(child, &status, WCONTINUED) == child && WIFCONTINUED(status);
+            close(gate[1]);
             ended = waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 3;
             say("stopped %d continued %d ended %d", stopped, continued, ended);
             break;
