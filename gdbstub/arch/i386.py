@@ -56,6 +56,7 @@ def i386(xcr0: int) -> ArchSpec:
         llvm_name="i386",
         osabi="GNU/Linux",
         features=(core, x86.sse(_XMM0, 8), linux, *x86.extensions(xcr0, _FIRST_EXTENSION, 8)),
+        granted=_FIRST_EXTENSION,
         pointer_size=4,
         trap=b"\xcc",
         pc_correction=1,

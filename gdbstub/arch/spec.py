@@ -85,6 +85,8 @@ class ArchSpec:
     #: GDB's osabi name.
     osabi: str
     features: tuple[TdescFeature, ...]
+    #: How many registers, from number 0 on, a client takes for granted that reads no description.
+    granted: int
     #: Pointer size, bytes.
     pointer_size: int
     #: What a site writes.

@@ -82,6 +82,7 @@ def x86_64(xcr0: int) -> ArchSpec:
         llvm_name="x86_64",
         osabi="GNU/Linux",
         features=(core, x86.sse(_XMM0, 16), linux, segments, *x86.extensions(xcr0, _FIRST_EXTENSION, 16)),
+        granted=_FIRST_EXTENSION,
         pointer_size=8,
         trap=b"\xcc",
         pc_correction=1,

@@ -152,7 +152,8 @@ LLDB = Dialect(
     takes_output=True,
 )
 
-_REGISTERS = b"xmlRegisters="
+#: Announces of what architectures a client reads descriptions.
+REGISTERS = b"xmlRegisters="
 
 
 def recognise(announced: Iterable[bytes]) -> Dialect | None:
@@ -165,6 +166,6 @@ def recognise(announced: Iterable[bytes]) -> Dialect | None:
     if b"qRelocInsn+" in names or b"vContSupported+" in names:
         return GDB
     for name in names:
-        if name.startswith(_REGISTERS) and b"arm" in name[len(_REGISTERS) :].split(b","):
+        if name.startswith(REGISTERS) and b"arm" in name[len(REGISTERS) :].split(b","):
             return LLDB
     return None

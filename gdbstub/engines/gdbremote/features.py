@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gdbstub.engines.gdbremote.dialect import Dialect
+from gdbstub.engines.gdbremote.dialect import REGISTERS, Dialect
 
 
 @dataclass(slots=True)
@@ -16,6 +16,8 @@ class Features:
     """What the client announced."""
 
     multiprocess: bool = False
+    #: Reads descriptions of registers.
+    descriptions: bool = False
     #: Understands ``E.text``.
     error_texts: bool = False
     swbreak: bool = False
@@ -55,6 +57,8 @@ _FROM_CLIENT = {
 def negotiate(features: Features, dialect: Dialect, announced: Iterable[bytes]) -> bytes:
     """Take in what a client announced and return our side's answer in its dialect."""
     for each in announced:
+        if each.startswith(REGISTERS):
+            features.descriptions = True
         name = _FROM_CLIENT.get(each)
         if name is not None:
             setattr(features, name, True)

@@ -46,10 +46,16 @@ class Numbering(Protocol):
 
 
 class PlainNumbering:
-    """The target's own, which is gdb's."""
+    """The target's own, which is gdb's.
 
-    def __init__(self, spec: ArchSpec) -> None:
+    Args:
+        spec: Which.
+        described: Whether the client reads descriptions: all registers together are else those it takes for granted.
+    """
+
+    def __init__(self, spec: ArchSpec, described: bool = True) -> None:
         self._spec = spec
+        self._described = described
 
     def description(self) -> bytes:
         """Return the target description."""
@@ -59,14 +65,15 @@ class PlainNumbering:
         """Return how many bytes a register has; None: all of them together."""
         registers = self._spec.registers
         if number is None:
-            return sum(each.bits // 8 for each in registers)
+            return sum(each.bits // 8 for each in (registers if self._described else registers[: self._spec.granted]))
         if number >= len(registers):
             raise faults.no_such_register(number)
         return registers[number].bits // 8
 
     def read_all(self, target: Target, tid: Tid) -> bytes:
         """Return all registers."""
-        return target.read_registers(tid)
+        block = target.read_registers(tid)
+        return block if self._described else block[: self.width(None)]
 
     def write_all(self, target: Target, tid: Tid, data: bytes) -> None:
         """Replace all registers; a shorter ``data`` leaves the rest."""

@@ -36,6 +36,7 @@ from gdbstub.vocab.errors import StubError, TargetError
 from gdbstub.vocab.ids import ALL, EngineId, Pid, Signo, ThreadSpec, Tid
 
 if TYPE_CHECKING:
+    from gdbstub.arch.spec import ArchSpec
     from gdbstub.engines.tracing.buffer import Frame
 
 handlers.load()
@@ -191,8 +192,13 @@ class Session(Conversation):
 
     def numbering(self, tid: Tid) -> Numbering:
         """Return how this client counts the registers of a thread."""
-        spec = self.target.arch(self.target.pid_of(tid))
-        return listed_numbering(spec) if self.dialect.lists_registers else PlainNumbering(spec)
+        return self.numbering_of(self.target.arch(self.target.pid_of(tid)))
+
+    def numbering_of(self, spec: ArchSpec) -> Numbering:
+        """Return how this client counts the registers of a kind of process."""
+        if self.dialect.lists_registers:
+            return listed_numbering(spec)
+        return PlainNumbering(spec, self.features.descriptions)
 
     def standing_signal(self, pid: Pid) -> int:
         """Return the signal, as it goes over the wire, of a thread that merely stands."""

@@ -130,6 +130,18 @@ def test_each_dialect_has_its_own_description() -> None:
 
 
 def test_gdb_counts_in_its_own_way() -> None:
-    play = Playbook(process()).stopped()
+    play = Playbook(process()).stopped().gets(b"qSupported:xmlRegisters=i386").forget()
     assert len(play.gets(b"g").sent()) == 2 * sum(register.bits // 8 for register in SPEC.registers)
     assert re.fullmatch(rb"0{32}", play.gets(b"p28").sent())
+
+
+def test_a_client_that_reads_no_description_gets_the_registers_it_takes_for_granted() -> None:
+    process_ = process()
+    play = Playbook(process_).stopped().gets(b"qSupported:multiprocess+").forget()
+    granted = play.gets(b"g").sent()
+    assert len(granted) == 2 * 560  # what gdb assumes of x86-64 Linux: x87, SSE, orig_rax and the bases of segments
+    play.gets(b"G" + granted).sends(b"OK")
+    # It may read one all the same, and has all of them from there on.
+    play.gets(b"qXfer:features:read:target.xml:0,1ffff").forget()
+    assert play.gets(b"g").sent().startswith(granted)
+    assert len(play.gets(b"g").sent()) == 2 * sum(register.bits // 8 for register in SPEC.registers)

@@ -88,7 +88,7 @@ def test_without_a_process(payload: bytes) -> None:
 
 
 def test_all_registers() -> None:
-    play = Playbook(process()).stopped()
+    play = Playbook(process()).stopped().gets(b"qSupported:xmlRegisters=i386").forget()
     data = bytes(number % 251 for number in range(SIZE))
     play.gets(b"G" + data.hex().encode()).sends(b"OK")
     play.gets(b"g").sends(data.hex().encode())

@@ -44,7 +44,7 @@ def _out_of_reach(session: Session, tid: Tid) -> bool:
 def read_registers(session: Session, cmd: ReadRegisters) -> Reply:
     """Answer every register in the order of the target description."""
     if session.trace_frame is not None:
-        return frame_registers(session.trace_frame)
+        return frame_registers(session.trace_frame, session.numbering_of(session.trace_frame.tracepoint.arch))
     tid = _thread(session, cmd.thread)
     numbering = session.numbering(tid)
     if _out_of_reach(session, tid):

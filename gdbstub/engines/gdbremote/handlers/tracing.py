@@ -29,6 +29,7 @@ from gdbstub.vocab.ids import Addr
 
 if TYPE_CHECKING:
     from gdbstub.arch.spec import ArchSpec
+    from gdbstub.engines.gdbremote.numbering import Numbering
     from gdbstub.engines.gdbremote.session import Session
     from gdbstub.engines.tracing.buffer import Frame
 
@@ -148,14 +149,21 @@ def read_frame_info(session: Session, cmd: ReadFrameInfo) -> Reply:
 # ------------------------------------------------------------ what other handlers ask while a frame is selected
 
 
-def frame_registers(frame: Frame) -> bytes:
-    """Return the reply to ``g``: what was not collected is unavailable, but for the pc."""
+def frame_registers(frame: Frame, numbering: Numbering | None = None) -> bytes:
+    """Return the reply to ``g``: what was not collected is unavailable, but for the pc.
+
+    Args:
+        frame: Which.
+        numbering: How the client counts; None gives all registers.
+    """
     registers = frame.contents.registers
-    if registers is not None:
-        return registers.hex().encode()
     arch = frame.tracepoint.arch
-    pc = frame.pc.to_bytes(arch.pointer_size, "little").hex().encode()
-    return b"".join(pc if each.number == arch.pc else b"xx" * (each.bits // 8) for each in arch.registers)
+    if registers is not None:
+        digits = registers.hex().encode()
+    else:
+        pc = frame.pc.to_bytes(arch.pointer_size, "little").hex().encode()
+        digits = b"".join(pc if each.number == arch.pc else b"xx" * (each.bits // 8) for each in arch.registers)
+    return digits if numbering is None else digits[: 2 * numbering.width(None)]
 
 
 def frame_register(frame: Frame, number: int) -> bytes:

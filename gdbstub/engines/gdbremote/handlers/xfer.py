@@ -63,6 +63,7 @@ def read_features(session: Session, cmd: ReadFeatures) -> Reply:
     """Give the target description."""
     if cmd.annex != "target.xml":
         raise TargetError(errno.ENOENT, f"there is no {cmd.annex!r}, only target.xml")
+    session.features.descriptions = True
     return _serve(session, cmd, "features", lambda: session.numbering(session.thread()).description())
 
 
