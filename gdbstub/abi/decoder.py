@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from gdbstub.abi import errors, fileinfo, ioctls, kinds, messages, names, notes, signals, structures, variants
+from gdbstub.abi import errors, fileinfo, ioctls, ipc, kinds, messages, names, notes, signals, structures, variants
 from gdbstub.abi.call import Call, octal, signed
 from gdbstub.abi.flags import Namer
 from gdbstub.abi.kinds import RESULT, Kind, Params, descriptor
@@ -27,6 +27,7 @@ _KINDS: dict[str, Kind] = {
     **fileinfo.KINDS,
     **messages.KINDS,
     **ioctls.KINDS,
+    **ipc.KINDS,
     **variants.KINDS,
     **notes.KINDS,
 }

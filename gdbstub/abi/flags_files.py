@@ -18,7 +18,7 @@ _ACCESS_MODES = Choices("O_RDONLY 0 O_WRONLY 1 O_RDWR 2 O_ACCMODE 3")
 
 TABLES: dict[str, Namer] = {
     "open": Split(3, _ACCESS_MODES, _OPEN_FLAGS),
-    "fd_flags": Flags("O_NONBLOCK 0o4000 O_CLOEXEC 0o2000000 O_DIRECT 0o40000 O_EXCL 0o200", "O_???"),
+    "fd_flags": Flags("O_EXCL 0o200 O_NONBLOCK 0o4000 O_DIRECT 0o40000 O_CLOEXEC 0o2000000", "O_???"),
     "access": Flags("F_OK 0 R_OK 4 W_OK 2 X_OK 1", "?_OK"),
     "at": Flags(
         "AT_SYMLINK_NOFOLLOW 0x100 AT_REMOVEDIR 0x200 AT_SYMLINK_FOLLOW 0x400 AT_NO_AUTOMOUNT 0x800"
@@ -119,9 +119,9 @@ TABLES: dict[str, Namer] = {
         " IN_ONESHOT 0x80000000",
         "IN_???",
     ),
-    "eventfd": Flags("EFD_SEMAPHORE 1 EFD_NONBLOCK 0o4000 EFD_CLOEXEC 0o2000000", "EFD_???"),
-    "signalfd": Flags("SFD_NONBLOCK 0o4000 SFD_CLOEXEC 0o2000000", "SFD_???"),
-    "timerfd_create": Flags("TFD_NONBLOCK 0o4000 TFD_CLOEXEC 0o2000000", "TFD_???"),
+    "eventfd": Flags("EFD_SEMAPHORE 1 EFD_CLOEXEC 0o2000000 EFD_NONBLOCK 0o4000", "EFD_???"),
+    "signalfd": Flags("SFD_CLOEXEC 0o2000000 SFD_NONBLOCK 0o4000", "SFD_???"),
+    "timerfd_create": Flags("TFD_CLOEXEC 0o2000000 TFD_NONBLOCK 0o4000", "TFD_???"),
     "timerfd": Flags("TFD_TIMER_ABSTIME 1 TFD_TIMER_CANCEL_ON_SET 2", "TFD_???"),
     "close_range": Flags("CLOSE_RANGE_UNSHARE 2 CLOSE_RANGE_CLOEXEC 4", "CLOSE_RANGE_???"),
     "resolve": Flags(

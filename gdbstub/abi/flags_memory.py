@@ -52,6 +52,10 @@ TABLES: dict[str, Namer] = {
     "pkey_access": Flags("PKEY_DISABLE_ACCESS 1 PKEY_DISABLE_WRITE 2", "PKEY_???"),
     "shmget": Flags("IPC_CREAT 0o1000 IPC_EXCL 0o2000 SHM_HUGETLB 0o4000 SHM_NORESERVE 0o10000"),
     "shmat": Flags("SHM_RDONLY 0o10000 SHM_RND 0o20000 SHM_REMAP 0o40000 SHM_EXEC 0o100000", "SHM_???"),
+    "semop": Flags("SEM_UNDO 0x1000 IPC_NOWAIT 0o4000", "SEM_???"),
+    "landlock": Flags(
+        "LANDLOCK_CREATE_RULESET_VERSION 1 LANDLOCK_CREATE_RULESET_ERRATA 2", "LANDLOCK_CREATE_RULESET_???"
+    ),
     "ipc_get": Flags("IPC_CREAT 0o1000 IPC_EXCL 0o2000"),
     "ipc_control": Choices(
         "IPC_RMID 0 IPC_SET 1 IPC_STAT 2 IPC_INFO 3 SHM_LOCK 11 SHM_UNLOCK 12 SHM_STAT 13 SHM_INFO 14"
@@ -75,5 +79,5 @@ TABLES: dict[str, Namer] = {
     ),
     "mempolicy_get": Flags("MPOL_F_NODE 1 MPOL_F_ADDR 2 MPOL_F_MEMS_ALLOWED 4", "MPOL_???"),
     "mempolicy_move": Flags("MPOL_MF_STRICT 1 MPOL_MF_MOVE 2 MPOL_MF_MOVE_ALL 4", "MPOL_???"),
-    "userfaultfd": Flags("O_NONBLOCK 0o4000 O_CLOEXEC 0o2000000 UFFD_USER_MODE_ONLY 1", "UFFD_???"),
+    "userfaultfd": Flags("UFFD_USER_MODE_ONLY 1 O_NONBLOCK 0o4000 O_CLOEXEC 0o2000000", "UFFD_???"),
 }

@@ -101,7 +101,8 @@ def info_text(data: bytes, *, wide: bool = True) -> str:
         fields += [f"si_pid={first}", f"si_uid={second}", f"si_status={shown}"]
         fields += [f"si_utime={_ticks(used)}", f"si_stime={_ticks(system)}"]
     elif code == _SI_TIMER:
-        fields += [f"si_timerid={first:#x}", f"si_overrun={second}", *_value(data, at + 8, word)]
+        timer = f"{first:#x}" if first else "0"
+        fields += [f"si_timerid={timer}", f"si_overrun={second}", *_value(data, at + 8, word, always=True)]
     elif code in (_SI_QUEUE, _SI_MESGQ):
         fields += [f"si_pid={first}", f"si_uid={second}", *_value(data, at + 8, word)]
     elif code <= 0 or number >= _REALTIME:
@@ -132,7 +133,7 @@ def _ticks(value: int) -> str:
     return str(value) if not value else f"{value} /* {value / 100:g} s */"
 
 
-def _value(data: bytes, at: int, word: int) -> list[str]:
+def _value(data: bytes, at: int, word: int, *, always: bool = False) -> list[str]:
     number = int.from_bytes(data[at : at + 4], "little", signed=True)
     whole = int.from_bytes(data[at : at + word], "little")
-    return [f"si_int={number}", f"si_ptr={_pointer(whole)}"] if whole else []
+    return [f"si_int={number}", f"si_ptr={_pointer(whole)}"] if whole or always else []

@@ -143,7 +143,7 @@ kexec_load p lu p x
 keyctl =keyctl lu lu lu lu
 kill d signal
 landlock_add_rule fd d p x32
-landlock_create_ruleset p lu x32 -> fd
+landlock_create_ruleset p lu =landlock -> fd
 landlock_restrict_self fd x32
 lchown path d d
 lgetxattr path str >buf@ret lu
@@ -183,10 +183,9 @@ mq_timedreceive fd >buf@ret lu >*u timespec
 mq_timedsend fd buf@2 lu u timespec
 mq_unlink str
 mseal p lu x
-msgctl d =msg_control p
-msgget x32 =ipc_get
-msgrcv d >p lu ld =msg_queue
-msgsnd d p lu =msg_queue
+msgget ipc_key ipc_flags
+msgrcv d >message@2 lu ld =msg_queue
+msgsnd d message@2 lu =msg_queue
 msync p lu =msync
 munlock p lu
 munlockall
@@ -265,10 +264,9 @@ sched_setscheduler d =scheduler sched_param
 sched_yield
 seccomp =seccomp =seccomp_flags p
 select d fd_set fd_set fd_set timeval
-semctl d d =sem_control x
-semget x32 d =ipc_get
-semop d p lu
-semtimedop d p u timespec
+semget ipc_key d ipc_flags
+semop d sembufs@2 lu
+semtimedop d sembufs@2 u timespec
 sendfile fd fd *ld lu
 sendmmsg fd >mmsghdr u =msg
 sendmsg fd msghdr =msg
@@ -299,9 +297,8 @@ settimeofday timeval timezone
 setuid d
 setxattr path str buf@3 lu =xattr
 shmat d p =shmat -> p
-shmctl d =ipc_control p
 shmdt p
-shmget x32 lu =shmget
+shmget ipc_key lu shm_flags
 shutdown fd =shutdown
 sigaltstack stack >stack
 signalfd fd sigset@2 lu -> fd
@@ -442,7 +439,7 @@ io_pgetevents_time64 lu ld ld >p timespec64 sigset_argument
 mq_timedreceive_time64 fd >buf@ret lu >*u timespec64
 mq_timedsend_time64 fd buf@2 lu u timespec64
 recvmmsg_time64 fd >mmsghdr_in u =msg timespec64
-semtimedop_time64 d p u timespec64
+semtimedop_time64 d sembufs@2 u timespec64
 truncate64 path low@2
 ugetrlimit =rlimit >rlimit
 umount path

@@ -120,6 +120,11 @@ NAMED = {
 #: The 32-bit interface has the last two the other way round.
 NAMED_I386 = {**NAMED, "tls": (3, "tls"), "child_tid": (4, "child_tidptr")}
 
+#: IPC_SET and IPC_STAT.
+_SHMCTL = {1: "shmid_ds_asked", 2: ">shmid_ds"}
+_MSGCTL = {1: "msqid_ds_asked", 2: ">msqid_ds"}
+_SEMCTL = {1: "semid_ds_asked", 2: ">semid_ds"}
+
 VARIANTS: dict[str, Variant] = {
     "arch_prctl": _arch_prctl,
     "clone": _clone,
@@ -133,8 +138,11 @@ VARIANTS: dict[str, Variant] = {
     "mknod": _mknod("path", 1),
     "mknodat": _mknod("dirfd path", 2),
     "mremap": _mremap,
+    "msgctl": _by(1, _MSGCTL, "d =msg_control", "p"),
     "open": _open("path", 1),
     "openat": _open("dirfd path", 2),
+    "semctl": _by(2, _SEMCTL, "d d =sem_control", "p"),
+    "shmctl": _by(1, _SHMCTL, "d =ipc_control", "p"),
     "prctl": _by(0, _PRCTL, "=prctl", "x x x x"),
 }
 

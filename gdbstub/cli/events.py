@@ -136,7 +136,9 @@ def _trace(wishes: _Wishes) -> int:
         if wishes.pids:
             raise StartupError("PROG and -p PID exclude each other")
         path = program_path(wishes.words[0], None)
-        launch = LaunchSpec(argv=wishes.words, path=path, with_shell=False, disable_randomization=False)
+        launch = LaunchSpec(
+            argv=wishes.words, path=path, with_shell=False, disable_randomization=False, own_group=False
+        )
     output = wishes.perfetto if wishes.perfetto is not None else wishes.output
     fd = 2 if output is None else open_file(output)
     return trace(make, fd, launch, wishes.pids)

@@ -216,6 +216,7 @@ def _trace(wishes: _Wishes) -> int:
             environment=wishes.environment,
             with_shell=False,
             disable_randomization=False,
+            own_group=False,
             # PTRACE: a seccomp-stop, unlike a syscall-stop, sends no signal on.
             only_syscalls=None if not wishes.seccomp or options.sends_signals else options.caught,
         )

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import signal
 import struct
 import threading
 from typing import NamedTuple
@@ -380,15 +379,3 @@ def personality(persona: int) -> int:
     """Set the calling process's execution domain (personality(2)); for use between fork and exec."""
     result: int = _libc.personality(ctypes.c_ulong(persona))
     return result
-
-
-def open_child_signalfd() -> int:
-    """Block SIGCHLD and return a non-blocking, close-on-exec signalfd that reports it."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
-    mask = ctypes.create_string_buffer(128)
-    struct.pack_into("=Q", mask, 0, 1 << (signal.SIGCHLD - 1))
-    nonblock_cloexec = 0o4000 | 0o2000000
-    fd: int = _libc.signalfd(-1, mask, nonblock_cloexec)
-    if fd < 0:
-        raise OSError(ctypes.get_errno(), "signalfd")
-    return fd

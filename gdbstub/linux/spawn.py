@@ -213,7 +213,8 @@ def _run_child(
         for number in to_default:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        os.setpgid(0, 0)
+        if spec.own_group:
+            os.setpgid(0, 0)
         os.close(gate_fds[1])
         if null_fd >= 0:
             os.dup2(null_fd, 0)
@@ -267,10 +268,10 @@ def _signals_to_default() -> list[int]:
 
 
 def spawn(spec: LaunchSpec) -> Spawned:
-    """Fork a child that will run a program, in a process group of its own.
+    """Fork a child that will run a program.
 
-    The child blocks until ``release``.  Where we are the foreground of our terminal, the child becomes
-    that, so that it can read from it and gets the signals of its keys.
+    The child blocks until ``release``.  Where it has a process group of its own and we are the foreground of our
+    terminal, the child becomes that, so that it can read from it and gets the signals of its keys.
 
     Raises:
         TargetError: The machine has no process or descriptor left, there is no program to run, or a word
@@ -318,10 +319,11 @@ def spawn(spec: LaunchSpec) -> Spawned:
     if null_fd >= 0:
         os.close(null_fd)
     os.set_blocking(report_fds[0], False)
-    # Both sides set it, so that it is done whichever runs first.
-    with contextlib.suppress(OSError):
-        os.setpgid(pid, pid)
-    _foreground.give(pid)
+    if spec.own_group:
+        # Both sides set it, so that it is done whichever runs first.
+        with contextlib.suppress(OSError):
+            os.setpgid(pid, pid)
+        _foreground.give(pid)
     what = [f"Cannot exec {argv[0]}", f"Cannot change directory to {spec.working_directory}"]
     what += [f"Cannot open {path}" for path in spec.streams]
     what.append("Cannot filter system calls")

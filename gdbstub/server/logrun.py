@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 import trio
 
 from gdbstub.engines.follower import MakeLog
-from gdbstub.linux.spawn import restore_terminal
+from gdbstub.linux.siginfo import SI_KERNEL
+from gdbstub.linux.signalfd import open_signalfd, read_arrivals
 from gdbstub.server.keeper import KEEPER, Keeper
 from gdbstub.server.sink import Sink
 from gdbstub.target.engine import Vote
@@ -27,6 +28,11 @@ from gdbstub.vocab.errors import StartupError, TargetError
 from gdbstub.vocab.ids import EngineId, Pid, Signo
 
 _LOG = EngineId(1)
+
+#: What ends a log.
+_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+#: What a terminal sends to its whole foreground group: to us, and to a program that we have started.
+_KEYS = (signal.SIGINT, signal.SIGQUIT)
 
 
 class LogRun:
@@ -57,12 +63,14 @@ class LogRun:
         Raises:
             StartupError: The program cannot be started, or no process attached to.
         """
+        # Before anything runs: none may end us in between.
+        arrivals = open_signalfd(_ENDING)
         self._log.begin()
         first: Pid | None = None
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
-                nursery.start_soon(self._watch_signals)
+                nursery.start_soon(self._watch_signals, arrivals)
                 first = self._start()
                 nursery.start_soon(self._driver.run)
                 nursery.start_soon(self._driver.watch_leaders)
@@ -72,7 +80,6 @@ class LogRun:
             self._log.end()
             self._let_all_go()
             self._sink.close()
-            restore_terminal()
         if self._log.launch_failure is not None:
             raise StartupError(self._log.launch_failure)
         if self._broken:
@@ -111,15 +118,18 @@ class LogRun:
         self._broken = True
         self._end.set()
 
-    async def _watch_signals(self) -> None:
-        """Let the processes go and end by the signal."""
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT) as signals:
-            async for number in signals:
+    async def _watch_signals(self, fd: int) -> None:
+        """Let the processes go and end by the signal; a key that reaches the program too is for that to decide on."""
+        while True:
+            await trio.lowlevel.wait_readable(fd)
+            for number, code in read_arrivals(fd):
+                if self._launch is not None and code == SI_KERNEL and int(number) in _KEYS:
+                    continue
                 self._log.end()
                 self._let_all_go()
                 self._sink.close()
-                restore_terminal()
                 signal.signal(number, signal.SIG_DFL)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
                 os.kill(os.getpid(), number)
 
     def _let_all_go(self) -> None:

@@ -77,6 +77,8 @@ class LaunchSpec:
     redirect_stdio: bool = False
     #: Files for stdin, stdout and stderr, opened in the program's directory; None: the server's own.
     streams: tuple[str | None, str | None, str | None] = (None, None, None)
+    #: Put it into a process group of its own, which gets the terminal's keys; otherwise it is in the server's.
+    own_group: bool = True
     #: The arguments are already written for the shell and are not escaped once more.
     raw_arguments: bool = False
     #: Report no system call but these, by interface (``AUDIT_ARCH_...``); the kernel lets all others

@@ -17,12 +17,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from collections.abc import Callable
 from time import perf_counter_ns
 
 import trio
 
-from gdbstub.linux.ptrace_calls import claim_thread, open_child_signalfd
+from gdbstub.linux.ptrace_calls import claim_thread
+from gdbstub.linux.signalfd import open_signalfd
 from gdbstub.tracer.tracer import Tracer
 
 #: The longest time to poll after a resume, nanoseconds.
@@ -48,7 +50,7 @@ class Driver:
         self._tracer = tracer
         self._after = after
         self._urgent = urgent
-        self._signalfd = open_child_signalfd()
+        self._signalfd = open_signalfd([signal.SIGCHLD])
         self._patience = _PATIENCE_MAX
         self._parked_at = 0
         self._concern = trio.Event()

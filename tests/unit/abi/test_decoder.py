@@ -288,3 +288,50 @@ def test_the_32_bit_interface() -> None:
         'writev(1, [{iov_base="hi", iov_len=2}], 1) = 2'
     )
     assert narrow("getuid32", result=5) == "getuid32() = 5"
+
+
+PERMISSIONS = struct.pack("=iIIIII24x", 77, 1, 2, 3, 4, 0o640)
+
+
+def test_shared_memory() -> None:
+    assert show("shmget", 0, 4096, 0o1600) == "shmget(IPC_PRIVATE, 4096, IPC_CREAT|0600) = 0"
+    assert show("shmget", 0x4D, 100, 0o666) == "shmget(0x4d, 100, 0666) = 0"
+    state = PERMISSIONS + struct.pack("=QqqqiiQ", 100, 5, 6, 7, 8, 9, 1)
+    assert show("shmctl", 3, 2, A, after={A: state}) == (
+        "shmctl(3, IPC_STAT, {shm_perm={uid=1, gid=2, mode=0640, key=77, cuid=3, cgid=4}, shm_segsz=100, shm_cpid=8,"
+        " shm_lpid=9, shm_nattch=1, shm_atime=5, shm_dtime=6, shm_ctime=7}) = 0"
+    )
+    assert (
+        show("shmctl", 3, 1, A, before={A: state}) == "shmctl(3, IPC_SET, {shm_perm={uid=1, gid=2, mode=0640}}) = 0"
+    )
+    assert show("shmctl", 3, 0, 0) == "shmctl(3, IPC_RMID, NULL) = 0"
+    assert show("shmctl", 3, 2, A) == f"shmctl(3, IPC_STAT, {A:#x}) = 0"
+
+
+def test_messages() -> None:
+    assert show("msgget", 5, 0o3640) == "msgget(0x5, IPC_CREAT|IPC_EXCL|0640) = 0"
+    message = struct.pack("=q", 3) + b"hello\0" + bytes(80)
+    assert show("msgsnd", 1, A, 6, 0o4000, before={A: message}) == (
+        'msgsnd(1, {mtype=3, mtext="hello\\0"}, 6, IPC_NOWAIT) = 0'
+    )
+    received = show("msgrcv", 1, A, 80, 3, 0o10000, result=6, after={A: message})
+    assert received.startswith('msgrcv(1, {mtype=3, mtext="hello\\0') and received.endswith(
+        '"...}, 80, 3, MSG_NOERROR) = 6'
+    )
+    state = PERMISSIONS + struct.pack("=qqqQQQii", 5, 6, 7, 8, 9, 10, 11, 12)
+    assert show("msgctl", 1, 2, A, after={A: state}).endswith(
+        "msg_stime=5, msg_rtime=6, msg_ctime=7, msg_qnum=9, msg_qbytes=10, msg_lspid=11, msg_lrpid=12}) = 0"
+    )
+    assert show("msgctl", 1, 1, A, before={A: state}).endswith("mode=0640}, msg_qbytes=10}) = 0")
+
+
+def test_semaphores() -> None:
+    operations = struct.pack("=HhhHhh", 0, -1, 0, 1, 2, 0o14000)
+    assert show("semop", 1, A, 2, before={A: operations}) == (
+        "semop(1, [{sem_num=0, sem_op=-1, sem_flg=0}, {sem_num=1, sem_op=2, sem_flg=SEM_UNDO|IPC_NOWAIT}], 2) = 0"
+    )
+    state = PERMISSIONS + struct.pack("=q8xq8xQ", 5, 6, 3)
+    assert show("semctl", 1, 0, 2, A, after={A: state}).endswith("sem_otime=5, sem_ctime=6, sem_nsems=3}) = 0")
+    assert show("semctl", 1, 2, 16, 7) == "semctl(1, 2, SETVAL, 0x7) = 0"
+    # A 32-bit program's structures have other layouts.
+    assert show("shmctl", 1, 2, A, after={A: state}, arch=AUDIT_ARCH_I386) == f"shmctl(1, IPC_STAT, {A:#x}) = 0"

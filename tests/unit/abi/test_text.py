@@ -107,7 +107,10 @@ def siginfo(number: int, code: int, *words: int) -> bytes:
             " si_stime=0}",
         ),
         (siginfo(35, -1, 5, 6, 8), "{si_signo=SIGRT_3, si_code=SI_QUEUE, si_pid=5, si_uid=6, si_int=8, si_ptr=0x8}"),
-        (siginfo(14, -2, 1, 2), "{si_signo=SIGALRM, si_code=SI_TIMER, si_timerid=0x1, si_overrun=2}"),
+        (
+            siginfo(14, -2, 1, 2),
+            "{si_signo=SIGALRM, si_code=SI_TIMER, si_timerid=0x1, si_overrun=2, si_int=0, si_ptr=NULL}",
+        ),
         (siginfo(29, 1, 4, 0, 3), "{si_signo=SIGIO, si_code=POLL_IN, si_band=4, si_fd=3}"),
         (bytes(128), "{}"),
     ],

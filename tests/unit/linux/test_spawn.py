@@ -214,6 +214,11 @@ def test_the_program_has_a_process_group_of_its_own(capfd: pytest.CaptureFixture
     assert run(LaunchSpec(python("import os; print(os.getpgrp() == os.getpid())")), capfd) == "True\n"
 
 
+def test_or_it_is_in_ours(capfd: pytest.CaptureFixture[str]) -> None:
+    spec = LaunchSpec(python("import os; print(os.getpgrp())"), own_group=False)
+    assert run(spec, capfd) == f"{os.getpgrp()}\n"
+
+
 def test_no_descriptor_of_ours_is_inherited(capfd: pytest.CaptureFixture[str]) -> None:
     reader, writer = os.pipe()
     kept = {int(name) for name in os.listdir(OPEN_FILES) if int(name) not in (0, 1, 2)}
