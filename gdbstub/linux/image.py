@@ -1,7 +1,7 @@
 """A program's ELF image as it lies in an inferior's memory: reading it, its auxiliary vector, its program headers.
 
-Layer: linux.  Used by: libraries, tls, tracer.
-Spec: System V ABI, "Program Header"; getauxval(3) for the vector.
+Layer: linux.  Used by: libraries, symbols, tls, tracer.
+Spec: System V ABI, "ELF Header", "Program Header"; getauxval(3) for the vector.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ AT_NULL = 0
 AT_PHDR = 3
 AT_PHENT = 4
 AT_PHNUM = 5
+AT_BASE = 7
 PT_LOAD = 1
 PT_DYNAMIC = 2
 PT_PHDR = 6
@@ -133,6 +134,18 @@ def segments(memory: ImageMemory, address: int, size: int, count: int) -> list[S
             kind, offset, vaddr, _, filesz, memsz, _, align = header.unpack_from(table, at)
         found.append(Segment(kind, offset, vaddr, filesz, memsz, align))
     return found
+
+
+def segments_at(memory: ImageMemory, base: int) -> list[Segment]:
+    """Read the program headers of an image whose ELF header lies at ``base``; empty where there is none."""
+    word = memory.pointer_size
+    size = EHDR_SIZE[word]
+    head = memory.block(base, size)
+    if head is None or not head.startswith(b"\x7fELF" + bytes((word // 4,))):
+        return []
+    e_phoff = int.from_bytes(head[24 + word :][:word], "little")
+    e_phentsize, e_phnum = struct.unpack_from("=HH", head, size - 10)
+    return segments(memory, base + e_phoff, e_phentsize, e_phnum)
 
 
 def load_bias(program: Sequence[Segment], headers: int, pointer_size: int) -> int:

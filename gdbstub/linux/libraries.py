@@ -17,21 +17,28 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 
+from gdbstub.linux.dynamic import DynamicSymbols
 from gdbstub.linux.image import (
+    AT_BASE,
     AT_PHDR,
     AT_PHENT,
     AT_PHNUM,
     PT_DYNAMIC,
+    PT_LOAD,
     ImageMemory,
     Read,
     auxiliary_vector,
     load_bias,
     segments,
+    segments_at,
 )
 from gdbstub.vocab.errors import TargetError
 
 DT_NULL = 0
 DT_DEBUG = 21
+
+#: glibc, musl and uClibc agree on its name.
+_BRAKE = b"_dl_debug_state"
 
 _MAX_LIBRARIES = 20000
 _MAX_NAMESPACES = 64
@@ -132,6 +139,35 @@ def linker_pointer(read: Read, auxv: bytes, pointer_size: int) -> tuple[int, int
         pointer_size: Of the inferior, bytes.
     """
     return _debug_entry(ImageMemory(read, pointer_size), auxiliary_vector(auxv, pointer_size))
+
+
+def linker_brake(read: Read, auxv: bytes, pointer_size: int) -> int | None:
+    """Return the function that the dynamic linker calls before and after it changes its list; None: nobody does.
+
+    Args:
+        read: Reads the inferior's memory: (address, length); may return less, may raise ``TargetError``.
+        auxv: The auxiliary vector.
+        pointer_size: Of the inferior, bytes.
+    """
+    memory = ImageMemory(read, pointer_size)
+    vector = auxiliary_vector(auxv, pointer_size)
+    entry = _debug_entry(memory, vector)
+    head = memory.words(entry[1], 3) if entry is not None and entry[1] else None
+    if head is not None and head[2]:
+        return head[2]
+    # The linker has not run yet, and cannot say it itself.  A program that names none may be the linker.
+    base = vector.get(AT_BASE, 0)
+    if base:
+        program = segments_at(memory, base)
+        first = next((each.vaddr for each in program if each.kind == PT_LOAD and not each.offset), 0)
+        bias = (base - first) & memory.mask
+    else:
+        program = segments(memory, vector.get(AT_PHDR, 0), vector.get(AT_PHENT, 0), vector.get(AT_PHNUM, 0))
+        bias = load_bias(program, vector.get(AT_PHDR, 0), pointer_size)
+    dynamic = next((each for each in program if each.kind == PT_DYNAMIC), None)
+    if dynamic is None:
+        return None
+    return DynamicSymbols(memory, bias, (dynamic.vaddr + bias) & memory.mask).find(_BRAKE)
 
 
 def svr4_xml(

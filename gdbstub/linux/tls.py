@@ -22,15 +22,15 @@ from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from gdbstub.arch.x86 import USER_REGS
+from gdbstub.linux.dynamic import DynamicSymbols
 from gdbstub.linux.image import (
     AT_PHDR,
     AT_PHENT,
     AT_PHNUM,
-    EHDR_SIZE,
     PT_DYNAMIC,
     PT_TLS,
     ImageMemory,
@@ -39,19 +39,11 @@ from gdbstub.linux.image import (
     auxiliary_vector,
     load_bias,
     segments,
+    segments_at,
 )
 from gdbstub.vocab.errors import TargetError
 
-DT_NULL = 0
-DT_HASH = 4
-DT_STRTAB = 5
-DT_SYMTAB = 6
-DT_GNU_HASH = 0x6FFFFEF5
-SHN_UNDEF = 0
-
 _MAX_MODULES = 20000
-_MAX_DYNAMIC_ENTRIES = 1024
-_MAX_CHAIN = 4096
 _MAX_SLOT_BLOCKS = 4096
 
 #: Where the libraries that answer our look-ups usually are, by the start of the file's name.
@@ -99,31 +91,6 @@ class _Module(NamedTuple):
     l_ld: int
     l_next: int
     l_prev: int
-
-
-class _Dynamic(NamedTuple):
-    """The tables of a module that a symbol is looked up in; 0 where it has none."""
-
-    gnu_hash: int
-    sysv_hash: int
-    symtab: int
-    strtab: int
-
-
-def _gnu_hash(name: bytes) -> int:
-    value = 5381
-    for byte in name:
-        value = (value * 33 + byte) & 0xFFFFFFFF
-    return value
-
-
-def _sysv_hash(name: bytes) -> int:
-    value = 0
-    for byte in name:
-        value = (value << 4) + byte
-        high = value & 0xF0000000
-        value = (value ^ (high >> 24)) & ~high
-    return value
 
 
 def _not_listed() -> TargetError:
@@ -199,13 +166,7 @@ class _Process:
         """Return a module's program headers; empty where they are not found in memory."""
         if self.is_program(module):
             return self._program
-        size = EHDR_SIZE[self._word]
-        head = self._memory.block(module.l_addr, size)
-        if head is None or not head.startswith(b"\x7fELF" + bytes((self._word // 4,))):
-            return []
-        e_phoff = int.from_bytes(head[24 + self._word :][: self._word], "little")
-        e_phentsize, e_phnum = struct.unpack_from("=HH", head, size - 10)
-        found = segments(self._memory, module.l_addr + e_phoff, e_phentsize, e_phnum)
+        found = segments_at(self._memory, module.l_addr)
         dynamic = _one(found, PT_DYNAMIC)
         if dynamic is None or (module.l_addr + dynamic.vaddr) & self._memory.mask != module.l_ld:
             return []
@@ -225,87 +186,18 @@ class _Process:
     def find(self, modules: Sequence[_Module], name: bytes) -> int | None:
         """Return the address of the first definition of a dynamic symbol."""
         for module in modules:
-            tables = self._dynamic(module)
-            value = None
-            if tables.symtab and tables.strtab:
-                for index in self._candidates(tables, name):
-                    value = self._value(tables, index, name)
-                    if value is not None:
-                        return (module.l_addr + value) & self._memory.mask
+            found = DynamicSymbols(self._memory, module.l_addr, module.l_ld).find(name)
+            if found is not None:
+                return found
         return None
-
-    def _dynamic(self, module: _Module) -> _Dynamic:
-        found: dict[int, int] = {}
-        for index in range(_MAX_DYNAMIC_ENTRIES):
-            entry = self._memory.words(module.l_ld + index * 2 * self._word, 2)
-            if entry is None or entry[0] == DT_NULL:
-                break
-            found.setdefault(entry[0], entry[1])
-
-        def place(tag: int) -> int:
-            # glibc writes addresses over the offsets of a writable section, musl never does.
-            value = found.get(tag, 0)
-            return value + module.l_addr if 0 < value < module.l_addr else value
-
-        return _Dynamic(place(DT_GNU_HASH), place(DT_HASH), place(DT_SYMTAB), place(DT_STRTAB))
-
-    def _numbers(self, address: int, count: int) -> tuple[int, ...]:
-        data = self._memory.block(address, 4 * count)
-        return (0,) * count if data is None else struct.unpack(f"={count}I", data)
-
-    def _candidates(self, tables: _Dynamic, name: bytes) -> Iterator[int]:
-        """Go through the numbers of the symbols that may have a name."""
-        if tables.gnu_hash:
-            value = _gnu_hash(name)
-            buckets, first, blooms, shift = self._numbers(tables.gnu_hash, 4)
-            if not buckets or not blooms:
-                return
-            bits = 8 * self._word
-            filters = tables.gnu_hash + 16
-            word = self._memory.words(filters + (value // bits) % blooms * self._word, 1)
-            wanted = (1 << value % bits) | (1 << (value >> shift) % bits)
-            if word is None or word[0] & wanted != wanted:
-                return
-            bucket_table = filters + blooms * self._word
-            (index,) = self._numbers(bucket_table + value % buckets * 4, 1)
-            chain = bucket_table + 4 * (buckets - first)
-            for _ in range(_MAX_CHAIN if index >= first else 0):
-                (entry,) = self._numbers(chain + 4 * index, 1)
-                if (entry | 1) == (value | 1):
-                    yield index
-                if entry & 1:
-                    return
-                index += 1
-        elif tables.sysv_hash:
-            buckets, _ = self._numbers(tables.sysv_hash, 2)
-            if not buckets:
-                return
-            (index,) = self._numbers(tables.sysv_hash + 8 + _sysv_hash(name) % buckets * 4, 1)
-            for _ in range(_MAX_CHAIN):
-                if not index:
-                    return
-                yield index
-                (index,) = self._numbers(tables.sysv_hash + 8 + 4 * (buckets + index), 1)
-
-    def _value(self, tables: _Dynamic, index: int, name: bytes) -> int | None:
-        symbol = struct.Struct("=IBBHQQ" if self._word == 8 else "=IIIBBH")
-        data = self._memory.block(tables.symtab + index * symbol.size, symbol.size)
-        if data is None:
-            return None
-        if self._word == 8:
-            st_name, _, _, section, value, _ = symbol.unpack(data)
-        else:
-            st_name, value, _, _, _, section = symbol.unpack(data)
-        if section == SHN_UNDEF or self._memory.text(tables.strtab + st_name) != name:
-            return None
-        return int(value)
 
     def described(self, modules: Sequence[_Module], name: bytes) -> int | None:
         """Return the offset of a structure's member as the C library describes it to debuggers."""
         at = self.find(modules, name)
         if at is None:
             return None
-        bits, _count, offset = self._numbers(at, 3)
+        data = self._memory.block(at, 12)
+        bits, _count, offset = (0, 0, 0) if data is None else struct.unpack("=3I", data)
         return offset if bits == 8 * self._word else None
 
 

@@ -74,6 +74,7 @@ class LogRun:
                 first = self._start()
                 nursery.start_soon(self._driver.run)
                 nursery.start_soon(self._driver.watch_leaders)
+                nursery.start_soon(self._driver.run_errands)
                 await self._end.wait()
                 nursery.cancel_scope.cancel()
         finally:

@@ -127,6 +127,7 @@ class Server:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._driver.run)
                 nursery.start_soon(self._driver.watch_leaders)
+                nursery.start_soon(self._driver.run_errands)
                 nursery.start_soon(self._watch_signals)
                 await nursery.start(self.terminals.run)
                 await nursery.start(self.appearances.run)

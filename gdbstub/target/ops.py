@@ -404,11 +404,20 @@ class Target(Protocol):
             TargetError: It cannot be found or read, or is no ELF file.
         """
 
-    def find_symbol(self, pid: Pid, name: str) -> Addr | None:
-        """Return where an inferior has a symbol; None where no mapped file defines it.
+    def find_symbol(self, engine_id: EngineId, pid: Pid, name: str, found: Callable[[Addr | None], None]) -> None:
+        """Look for a symbol in what an inferior has mapped, while everything else goes on.
 
-        Files are read for it: not for the middle of an event that comes often.
+        Args:
+            engine_id: Who asks.
+            pid: Where.
+            name: As the linker writes it.
+            found: Called with its address, or with None where no mapped file defines it: never before this call has
+                returned, and not at all where the process has ended or runs another program by then, or where the
+                engine has left.
         """
+
+    def linker_brake(self, pid: Pid) -> Addr | None:
+        """Return the function that a program's dynamic linker calls before and after its list changes; None: none."""
 
     def file_base(self, pid: Pid, path: bytes) -> Addr | None:
         """Return where a file is mapped first; None where it is not."""

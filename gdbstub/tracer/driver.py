@@ -54,6 +54,8 @@ class Driver:
         self._patience = _PATIENCE_MAX
         self._parked_at = 0
         self._concern = trio.Event()
+        self._errand = trio.Event()
+        tracer.errands.wake = self._wake_for_errands
         claim_thread()
 
     @property
@@ -113,6 +115,25 @@ class Driver:
                 self._after()
                 await trio.sleep(_LEADER_PERIOD)
             self._after()
+
+    def _wake_for_errands(self) -> None:
+        self._errand.set()
+
+    async def run_errands(self) -> None:
+        """Do what takes long in slices, until cancelled."""
+        tracer = self._tracer
+        while True:
+            await self._errand.wait()
+            self._errand = trio.Event()
+            while tracer.errands:
+                stirs = tracer.stirs
+                end = perf_counter_ns() + _SLICE
+                while tracer.errands and perf_counter_ns() < end and tracer.stirs == stirs:
+                    tracer.errands.advance()
+                if tracer.stirs != stirs:
+                    self.poll(lambda: False)
+                self._after()
+                await trio.lowlevel.checkpoint()
 
     def serve(self) -> bool:
         """Handle the statuses that a wake-up announced; tell whether the slice was too short for all."""

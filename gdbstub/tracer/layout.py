@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 
 from gdbstub.linux import procfs
 from gdbstub.linux.injection import abi_of, map_call, unmap_call
-from gdbstub.linux.libraries import linker_pointer
+from gdbstub.linux.libraries import linker_brake, linker_pointer
 from gdbstub.linux.modules import identity, module_info
 from gdbstub.linux.regions import RegionMap, read_regions
 from gdbstub.target.modules import ModuleInfo
@@ -54,12 +54,47 @@ class Layout:
             raise TargetError(errno.ENOENT, f"{os.fsdecode(name)} is not mapped")
         return module_info(Pid(inferior.live_tid()), path)
 
-    def find_symbol(self, pid: Pid, name: str) -> Addr | None:
-        """Return where an inferior has a symbol; None where no mapped file defines it."""
-        # Imported on first use: reading symbol tables takes a library that most runs do without.
+    def find_symbol(self, engine_id: EngineId, pid: Pid, name: str, found: Callable[[Addr | None], None]) -> None:
+        """Look for a symbol in slices; see ``target.ops.Target``."""
+        self._world.errands.begin(self._find_symbol(self._world.inferior(pid), engine_id, name, found))
+
+    def _find_symbol(
+        self, inferior: Inferior, engine_id: EngineId, name: str, found: Callable[[Addr | None], None]
+    ) -> Generator[None, None, None]:
+        # Imported on first use: most runs do without.
         from gdbstub.linux.symbols import find_symbol
 
-        return find_symbol(self._world.inferior(pid).live_tid(), name)
+        world, sites = self._world, inferior.sites
+        pointer_size = inferior.spec.pointer_size
+        search = find_symbol(
+            inferior.live_tid(),
+            name.encode(),
+            lambda at, length: inferior.memory.read(Addr(at), length),
+            pointer_size,
+        )
+        while True:
+            # Its next program has a table of sites of its own.
+            known = world.inferiors.get(inferior.pid) is inferior and inferior.sites is sites
+            if not known or inferior.detaching or engine_id not in world.engines:
+                search.close()
+                return
+            try:
+                next(search)
+            except StopIteration as end:
+                address: Addr | None = end.value
+                break
+            yield
+        world.guard(engine_id, lambda: found(address))
+
+    def linker_brake(self, pid: Pid) -> Addr | None:
+        """Return the function that a program's dynamic linker calls when its list changes."""
+        inferior = self._world.inferior(pid)
+        brake = linker_brake(
+            lambda at, length: inferior.memory.read(Addr(at), length),
+            procfs.auxv(inferior.live_tid()),
+            inferior.spec.pointer_size,
+        )
+        return None if brake is None else Addr(brake)
 
     def file_base(self, pid: Pid, path: bytes) -> Addr | None:
         """Return where a file is mapped first; None where it is not."""

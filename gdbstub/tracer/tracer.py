@@ -92,6 +92,9 @@ class Tracer:
         self.find_symbol = layout.find_symbol
         self.file_base = layout.file_base
         self.linker_pointer = layout.linker_pointer
+        self.linker_brake = layout.linker_brake
+        #: Work that the driver does in slices.
+        self.errands = self._world.errands
 
     @property
     def stirs(self) -> int:
@@ -123,6 +126,7 @@ class Tracer:
             tracee = next(iter(inferior.tracees.values()), None)
             if inferior.startup is None and tracee is not None:
                 self._world.offer(tracee, Joined(inferior.pid, tracee.tid), [engine.engine_id])
+        self._settler.settle()
 
     def detach_engine(self, engine_id: EngineId) -> None:
         """Withdraw an engine's votes, sites and slots.  What only it held runs on."""

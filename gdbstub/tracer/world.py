@@ -14,6 +14,7 @@ from gdbstub.target.engine import Engine, Vote
 from gdbstub.target.events import ForkKind, Joined, TraceEvent
 from gdbstub.target.ops import HitRules
 from gdbstub.tracer.debugslots import SlotKind
+from gdbstub.tracer.errands import Errands
 from gdbstub.tracer.inferior import Inferior
 from gdbstub.tracer.tracee import RunState, Tracee
 from gdbstub.vocab.errors import TargetError, TraceeGone
@@ -55,6 +56,7 @@ class World:
         self.clone_wishes: dict[EngineId, frozenset[Tid]] = {}
         #: Trace state variables, which breakpoint conditions may use.
         self.variables: dict[int, int] = {}
+        self.errands = Errands()
         #: Resumes and interrupts so far.
         self.stirs = 0
         self.my_pid = os.getpid()
@@ -187,6 +189,9 @@ class World:
                 holders.append(engine_id)
                 tracee.awaited_by.discard(engine_id)
                 tracee.inferior.arbiter.amend(engine_id, tracee.tid, Vote.STOP)
+                if not tracee.stopped:
+                    # ``Joined`` is told of threads that run.
+                    self.mark(tracee.inferior)
         if tracee.arrival is not None and holders and tracee.stopped and tracee.registers.pc != tracee.arrival.pc:
             # They see it elsewhere, in a signal handler say: to come back to the site is news.
             tracee.arrival.engines.difference_update(holders)

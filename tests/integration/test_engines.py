@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.support import proc
 from tests.support.dialogue import at_entry, at_ready, expect_exit, finish
+from tests.support.endless import endless_symbols
 from tests.support.gdb_signals import GdbSignal
 from tests.support.stub import server
 from tests.support.tracees import TraceeBuilder
@@ -66,6 +68,50 @@ def test_a_condition_of_the_call_counter_that_is_never_true_counts_nothing(
         stub.tell("gq")
         expect_exit(client)
         assert counts.read_text() == f"{stub.pid}: hot was called 0 times\n"
+
+
+def _has_read(pid: int, count: int) -> bool:
+    return proc.bytes_read(pid) >= count
+
+
+def test_a_search_for_a_symbol_keeps_nobody_waiting(build: TraceeBuilder, tmp_path: Path) -> None:
+    plain = build("obey")
+    program = endless_symbols(plain, tmp_path / "endless")
+    spot = plain.address("spot")
+    found = tmp_path / "found"
+    file = tmp_path / "asks.py"
+    file.write_text(
+        "from pathlib import Path\n"
+        "from gdbstub.api import IdleEngine, Joined, Vote\n"
+        "class Asks(IdleEngine):\n"
+        "    wants = frozenset({Joined})\n"
+        "    def __init__(self, engine_id, target, path):\n"
+        "        super().__init__(engine_id)\n"
+        "        self.target, self.path = target, Path(path)\n"
+        "    def on_event(self, event):\n"
+        "        self.target.find_symbol(self.engine_id, event.pid, 'main', self.found)\n"
+        "        return Vote.CONTINUE\n"
+        "    def found(self, address):\n"
+        "        self.path.write_text(f'{address}')\n"
+        "def engine(engine_id, target, argument):\n"
+        "    return Asks(engine_id, target, argument)\n"
+    )
+    with at_ready(program, options=[f"--engine={file},{found}"]) as (stub, client):
+        # It would take minutes; meanwhile a client sets a breakpoint, and a stop is reported.
+        for count in range(1, 4):
+            goal = proc.bytes_read(stub.server_pid) + 2**24
+            proc.wait_until(partial(_has_read, stub.server_pid, goal), "the search goes on")
+            client.insert(0, spot)
+            client.resume()
+            stub.tell("g")
+            assert client.expect_stop().is_breakpoint
+            client.remove(0, spot)
+            client.resume()
+            assert stub.line() == f"spot {41 + count}"
+            client.interrupt()
+        assert not found.exists()
+        finish(stub, client)
+        assert not found.exists()
 
 
 def test_an_engine_that_raises_is_detached_and_the_process_runs_on(build: TraceeBuilder, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from tests.support import proc
 from tests.support.dialogue import at_ready, finish
+from tests.support.endless import endless_symbols
 from tests.support.tracees import TraceeBuilder, environment, running
 
 EVENTS = [sys.executable, "-m", "gdbstub", "events"]
@@ -149,6 +150,11 @@ def test_a_library_that_comes_and_goes(build: TraceeBuilder, plugin: Path) -> No
         assert listener.wait_for("library-load")["path"] == str(plugin)
         tracee.tell("q")
         listener.wait_for("exit")
+
+
+def test_no_table_of_symbols_is_read_for_the_libraries(build: TraceeBuilder, tmp_path: Path) -> None:
+    found = told("--only=library-load", endless_symbols(build("obey"), tmp_path / "endless"))
+    assert any(str(each["path"]).endswith("libc.so.6") for each in found)
 
 
 def test_a_trace_for_viewers(build: TraceeBuilder, tmp_path: Path) -> None:

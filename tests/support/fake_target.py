@@ -92,6 +92,8 @@ class FakeTarget:
         self.modules: dict[bytes, ModuleInfo] = {}
         #: Where the address of the linker's list is, and that address.
         self.linker: tuple[Addr, Addr] | None = (Addr(0x403010), Addr(0x7FFF_0000))
+        #: What the linker calls when its list changes.
+        self.brake: Addr | None = None
         #: A request of this name fails with this error, once.
         self.failures: dict[str, TargetError] = {}
         #: What ``launch`` starts next.
@@ -476,8 +478,12 @@ class FakeTarget:
             raise TargetError(errno.ENOENT)
         return self.modules[name]
 
-    def find_symbol(self, pid: Pid, name: str) -> Addr | None:
-        return None
+    def find_symbol(self, engine_id: EngineId, pid: Pid, name: str, found: Callable[[Addr | None], None]) -> None:
+        self._process(pid)
+
+    def linker_brake(self, pid: Pid) -> Addr | None:
+        self._process(pid)
+        return self.brake
 
     def file_base(self, pid: Pid, path: bytes) -> Addr | None:
         return next((region.start for region in self.regions if region.name == path), None)

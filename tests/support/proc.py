@@ -55,6 +55,11 @@ def user_ticks(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11])
 
 
+def bytes_read(pid: int) -> int:
+    """Return how much a process has read so far, from files, pipes and sockets."""
+    return int(Path(f"/proc/{pid}/io").read_text().split()[1])
+
+
 def status_field(pid: int, name: str, tid: int | None = None) -> str | None:
     """Return one field of a thread's /proc status; None once the thread is gone."""
     try:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from time import time
 
 from gdbstub.engines.events.happening import KINDS, Happening
-from gdbstub.engines.events.linkmap import BRAKE, LinkMap
+from gdbstub.engines.events.linkmap import LinkMap
 from gdbstub.engines.events.options import EventOptions
 from gdbstub.engines.follower import Follower, Later, MakeLog
 from gdbstub.target.engine import Vote
@@ -32,7 +32,7 @@ from gdbstub.target.events import (
 )
 from gdbstub.target.ops import Target
 from gdbstub.vocab.errors import StubError
-from gdbstub.vocab.ids import Addr, EngineId, Pid, Signo, Tid
+from gdbstub.vocab.ids import EngineId, Pid, Signo, Tid
 from gdbstub.vocab.signals import name_of
 
 #: The events behind each kind; what nobody wants is not asked for.
@@ -169,9 +169,9 @@ class EventLog(Follower):
         # What is there already was not loaded just now.
         libraries.changes()
         try:
-            brake = self._target.find_symbol(pid, BRAKE)
+            brake = self._target.linker_brake(pid)
             if brake is not None:
-                self._target.insert_breakpoint(self.engine_id, pid, Addr(brake), 1, hardware=False)
+                self._target.insert_breakpoint(self.engine_id, pid, brake, 1, hardware=False)
         except StubError:
             # Its text cannot be written: its libraries stay untold.
             return

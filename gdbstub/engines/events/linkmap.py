@@ -10,8 +10,6 @@ from gdbstub.target.ops import Target
 from gdbstub.vocab.errors import StubError
 from gdbstub.vocab.ids import Addr, Pid
 
-#: The function that the linker calls before and after it changes the list, and the list's head.
-BRAKE = "_dl_debug_state"
 #: r_state of a list that is not being changed.
 RT_CONSISTENT = 0
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gdbstub.linux import procfs
-from gdbstub.linux.libraries import svr4_xml
+from gdbstub.linux.libraries import linker_brake, svr4_xml
 from gdbstub.vocab.errors import TargetError
+from gdbstub.vocab.ids import Tid
 
 EMPTY = b'<library-list-svr4 version="1.0"></library-list-svr4>'
 PAGE = 4096
@@ -230,3 +231,33 @@ def test_this_process() -> None:
     listed = [name for name in names(document) if name.startswith("/")]
     assert listed
     assert {os.path.realpath(name) for name in listed} <= mapped
+
+
+def test_the_linkers_brake_is_where_its_list_says_and_where_its_own_symbol_is() -> None:
+    with open("/proc/self/mem", "rb", buffering=0) as memory:  # noqa: PTH123  (no file of ours)
+
+        def read(address: int, length: int) -> bytes:
+            memory.seek(address)
+            try:
+                return memory.read(length)
+            except OSError as failure:
+                raise TargetError(failure.errno or 0) from None
+
+        auxv = procfs.auxv(Tid(os.getpid()))
+        brake = linker_brake(read, auxv, 8)
+        assert brake is not None
+        # Without the program's headers there is no way to the list, as before the linker has run.
+        pairs = [pair for pair in struct.iter_unpack("=QQ", auxv) if pair[0] != 3]
+        assert linker_brake(read, b"".join(struct.pack("=QQ", *pair) for pair in pairs), 8) == brake
+        # A static program has no linker.
+        pairs = [pair for pair in pairs if pair[0] != 7]
+        assert linker_brake(read, b"".join(struct.pack("=QQ", *pair) for pair in pairs), 8) is None
+
+
+@pytest.mark.parametrize("size", [4, 8])
+def test_a_list_says_where_its_brake_is(size: int) -> None:
+    image = Image(size)
+    image.put_words(image.r_debug, 1, 0, 0x1234)
+    assert linker_brake(image.read, image.auxv, size) == 0x1234
+    image.put_words(image.r_debug, 1, 0, 0)
+    assert linker_brake(image.read, image.auxv, size) is None

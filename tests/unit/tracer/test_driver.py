@@ -11,6 +11,7 @@ from typing import cast
 import pytest
 
 from gdbstub.tracer.driver import Driver
+from gdbstub.tracer.errands import Errands
 from gdbstub.tracer.tracer import Tracer
 
 
@@ -21,6 +22,7 @@ class FakeTracer:
     stirs = 0
 
     def __init__(self) -> None:
+        self.errands = Errands()
         self.ready = 0
         #: How many more come while one is handled.
         self.to_come = 0
