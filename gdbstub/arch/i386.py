@@ -10,9 +10,10 @@ the registers are the low halves of the 64-bit ones.
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 
 from gdbstub.arch import x86
-from gdbstub.arch.spec import ArchSpec, TdescFeature, TimeoutForm, WaitingCall
+from gdbstub.arch.spec import ArchSpec, CallFamily, TdescFeature, TimeoutForm, WaitingCall
 
 _INTEGER = ("ax", "cx", "dx", "bx", "sp", "bp", "si", "di")
 _SEGMENTS = ("cs", "ss", "ds", "es", "fs", "gs")
@@ -20,8 +21,14 @@ _POINTERS = {"sp", "bp"}
 
 _ESP, _EBP, _EIP, _EFLAGS, _CS, _ST0, _XMM0, _ORIG_EAX, _FIRST_EXTENSION = 4, 5, 8, 9, 10, 16, 32, 41, 42
 
-#: Source: signal(7), "Interruption of system calls"; numbers of syscall_32.tbl.
-_WAITING_CALLS = {
+#: Source: signal(7), "Interruption of system calls"; numbers of syscall_32.tbl and <linux/ipc.h>.
+_WAITING_CALLS: Mapping[int, WaitingCall | CallFamily] = {
+    117: CallFamily(  # ipc
+        {
+            1: WaitingCall(TimeoutForm.NONE),  # SEMOP
+            4: WaitingCall(TimeoutForm.TIMESPEC_32, "rbp"),  # SEMTIMEDOP
+        }
+    ),
     177: WaitingCall(TimeoutForm.TIMESPEC_32, "rdx"),  # rt_sigtimedwait
     256: WaitingCall(TimeoutForm.MILLISECONDS, "rsi"),  # epoll_wait
     319: WaitingCall(TimeoutForm.MILLISECONDS, "rsi"),  # epoll_pwait
@@ -64,5 +71,6 @@ def i386(xcr0: int) -> ArchSpec:
         pc=_EIP,
         sp=_ESP,
         syscall_instructions=x86.SYSCALL_INSTRUCTIONS,
+        first_argument="rbx",
         waiting_calls=_WAITING_CALLS,
     )

@@ -75,6 +75,13 @@ class WaitingCall:
 
 
 @dataclass(frozen=True, slots=True)
+class CallFamily:
+    """Many system calls with one number: the low 16 bits of the first argument say which."""
+
+    waiting: Mapping[int, WaitingCall]
+
+
+@dataclass(frozen=True, slots=True)
 class ArchSpec:
     """All that the rest of the program knows about one instruction set with one set of features."""
 
@@ -99,8 +106,20 @@ class ArchSpec:
     sp: int
     #: The instructions that enter the kernel, all of one length.
     syscall_instructions: tuple[bytes, ...]
+    #: The member of struct user_regs_struct that holds a system call's first argument.
+    first_argument: str
     #: By number: the calls that do not restart by themselves after a stop.
-    waiting_calls: Mapping[int, WaitingCall] = field(hash=False)
+    waiting_calls: Mapping[int, WaitingCall | CallFamily] = field(hash=False)
+
+    def waiting_call(self, number: int, argument: int) -> WaitingCall | None:
+        """Return what is known of a call that does not restart by itself; None: it does.
+
+        Args:
+            number: The call's.
+            argument: Its first.
+        """
+        call = self.waiting_calls.get(number)
+        return call.waiting.get(argument & 0xFFFF) if isinstance(call, CallFamily) else call
 
     @property
     def triple(self) -> str:

@@ -90,5 +90,6 @@ def x86_64(xcr0: int) -> ArchSpec:
         pc=_RIP,
         sp=_RSP,
         syscall_instructions=x86.SYSCALL_INSTRUCTIONS,
+        first_argument="rdi",
         waiting_calls=_WAITING_CALLS,
     )

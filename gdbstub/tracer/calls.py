@@ -77,7 +77,8 @@ def is_cut_short(tracee: Tracee, info: SyscallInfo) -> bool:
     """Tell whether a call has returned only to be made again, by the kernel or by us (``repeats``)."""
     if info.result in _RESTARTS:
         return True
-    return info.result == -errno.EINTR and info.number in tracee.inferior.spec.waiting_calls
+    spec = tracee.inferior.spec
+    return info.result == -errno.EINTR and spec.waiting_call(info.number, info.args[0]) is not None
 
 
 def goes_on(suspended: SyscallInfo, info: SyscallInfo) -> bool:

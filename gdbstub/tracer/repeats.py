@@ -37,7 +37,9 @@ def before_resume(tracee: Tracee, sig: Signo) -> None:
         sig: What will be delivered to it.
     """
     number = tracee.registers.interrupted_syscall
-    call = None if number is None else tracee.inferior.spec.waiting_calls.get(number)
+    if number is None:
+        return
+    call = tracee.inferior.spec.waiting_call(number, _word(tracee, tracee.inferior.spec.first_argument))
     if call is None or _is_handled(tracee, sig):
         return
     registers = tracee.registers
@@ -80,16 +82,20 @@ def _is_handled(tracee: Tracee, sig: Signo) -> bool:
     return not signals("SigIgn") & bit and sig not in _IGNORED_BY_DEFAULT
 
 
+def _word(tracee: Tracee, register: str) -> int:
+    at = USER_REGS[register]
+    return int.from_bytes(tracee.registers.general()[at : at + 8], "little")
+
+
 def _timeout(tracee: Tracee, call: WaitingCall) -> float | None:
     """Return for how long a call waits at most, seconds; None: for ever."""
     if call.form is TimeoutForm.NONE:
         return None
-    at = USER_REGS[call.timeout]
-    raw = tracee.registers.general()[at : at + 8]
+    value = _word(tracee, call.timeout)
     if call.form is TimeoutForm.MILLISECONDS:
-        milliseconds = int.from_bytes(raw[:4], "little", signed=True)
-        return None if milliseconds < 0 else milliseconds / 1000
-    pointer = Addr(int.from_bytes(raw[: tracee.inferior.spec.pointer_size], "little"))
+        milliseconds = value & 0xFFFFFFFF
+        return None if milliseconds >> 31 else milliseconds / 1000
+    pointer = Addr(value & (1 << 8 * tracee.inferior.spec.pointer_size) - 1)
     if not pointer:
         return None
     size = 4 if call.form is TimeoutForm.TIMESPEC_32 else 8

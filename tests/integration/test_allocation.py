@@ -102,8 +102,6 @@ def test_before_the_first_instruction(build: TraceeBuilder) -> None:
 def test_g17_g19_a_call_of_ours_inside_a_call_of_the_programs(
     build: TraceeBuilder, letter: str, what: str, result: str, variant: str
 ) -> None:
-    if variant == "m32" and letter in "m":
-        pytest.skip("[kernel] the 32-bit library makes it by ipc, whose many calls have one number")
     with attached(build("cut_short", variant=variant)) as (tracee, _, client):
         client.current_stop()
         client.resume()

@@ -1,7 +1,7 @@
 /* Waits in a system call, one for a letter, and says what it returned: e epoll_wait, w epoll_pwait, 2 epoll_pwait2,
  * o poll, s select, r read, each until a byte can be read, which it reads; t sigtimedwait for SIGUSR2, which is blocked;
- * m semop, until a thread that reads a byte lets it go on; f futex, n nanosleep and c clock_nanosleep, 0.2 s each;
- * E epoll_wait for 0.2 s on nothing.  h installs a handler of SIGUSR1, u has SIGUSR1 ignored.  q exits 0.
+ * m semop and d semtimedop, until a thread that reads a byte lets them go on; f futex, n nanosleep and
+ * c clock_nanosleep, 0.2 s each; E epoll_wait for 0.2 s on nothing.  h installs a handler of SIGUSR1, u has SIGUSR1 ignored.  q exits 0.
  * Before it waits it says so.  At trap_pad and trap_at is code for a debugger to run. */
 #include "tracee.h"
 #include <linux/futex.h>
@@ -10,6 +10,9 @@
 #include <sys/select.h>
 #include <sys/sem.h>
 #include <time.h>
+
+/* The operation of the system call ipc, of 32-bit programs; <linux/ipc.h>, which excludes <sys/sem.h>. */
+#define SEMTIMEDOP 4
 
 static volatile int handled;
 static int semaphore;
@@ -35,7 +38,7 @@ static void *poster(void *argument)
 
 static long wait_in(int order)
 {
-    static const struct timespec span = {0, 200000000};
+    static const struct timespec span = {0, 200000000}, hours = {10000, 0};
     struct epoll_event interest = {.events = EPOLLIN}, event;
     struct pollfd input = {0, POLLIN, 0};
     struct sembuf down = {0, -1, 0};
@@ -51,7 +54,7 @@ static long wait_in(int order)
     sigaddset(&usr2, SIGUSR2);
     FD_ZERO(&readable);
     FD_SET(0, &readable);
-    if (order == 'm') {
+    if (order == 'm' || order == 'd') {
         semaphore = semget(IPC_PRIVATE, 1, 0600);
         thread = start(poster, NULL);
     }
@@ -82,6 +85,13 @@ static long wait_in(int order)
     case 'm':
         result = semop(semaphore, &down, 1);
         break;
+    case 'd':
+#ifdef SYS_ipc
+        result = syscall(SYS_ipc, SEMTIMEDOP, semaphore, 1, 0, &down, &hours);
+#else
+        result = semtimedop(semaphore, &down, 1, &hours);
+#endif
+        break;
     case 'f':
         result = syscall(SYS_futex, &word, FUTEX_WAIT, 0, &span, NULL, 0);
         break;
@@ -95,7 +105,7 @@ static long wait_in(int order)
         result = 0;
     }
     say("%ld errno %d handled %d", result, errno, handled);
-    if (order == 'm') {
+    if (order == 'm' || order == 'd') {
         pthread_join(thread, NULL);
         semctl(semaphore, 0, IPC_RMID);
     }
