@@ -19,6 +19,7 @@ from typing import Generic, TypeVar
 import trio
 
 from gdbstub.engines.gdbremote.conversation import Conversation
+from gdbstub.server.wording import say
 
 S = TypeVar("S", bound=Conversation)
 
@@ -120,6 +121,8 @@ class Connection(Generic[S]):
             self._backlog += data[sent:]
             self._unblocked.set()
         if len(self._backlog) > _BACKLOG:
+            who = self.peer or "the client"
+            say(f"Client at {who} has left {len(self._backlog) >> 20} MiB unread and is dropped")
             self._give_up()
 
     async def wait_for_room(self) -> None:
@@ -129,6 +132,7 @@ class Connection(Generic[S]):
 
     def _give_up(self) -> None:
         self.failed = True
+        self._backlog.clear()
         self._drained.set()
         self.scope.cancel()
 

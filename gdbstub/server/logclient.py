@@ -53,6 +53,8 @@ class _Watch:
         #: Replies that are still to come.
         self._expected = 0
         self._ending = False
+        #: The server has closed the connection before the end of the log.
+        self.cut_off = False
 
     def ask(self, payload: bytes) -> None:
         self._sock.sendall(frame(payload))
@@ -67,6 +69,7 @@ class _Watch:
         """Read what is there; tell whether there is more to come."""
         data = self._sock.recv(_READ)
         if not data:
+            self.cut_off = not self._ending
             return False
         going_on = True
         for item in self._stream.feed(data):
@@ -112,9 +115,13 @@ def watch(comm: str, channel: LogChannel, words: Sequence[str], output: str | No
                 except KeyboardInterrupt:
                     log.end()
         except ConnectionError as failure:
-            sys.stderr.write(f"gdbstub: the server has gone: {failure.strerror}\n")
-            return 1
+            return _cut_off(failure.strerror)
         finally:
             if output is not None:
                 os.close(fd)
-    return 0
+    return _cut_off("it has closed the connection") if log.cut_off else 0
+
+
+def _cut_off(reason: str | None) -> int:
+    sys.stderr.write(f"gdbstub: the server has gone: {reason}\n")
+    return 1
