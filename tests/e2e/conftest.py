@@ -20,13 +20,19 @@ def gdb(tmp_path: Path) -> Iterator[StartGdb]:
         count = 0
 
         def start(
-            program: Program | None = None, settings: Sequence[str] = (), *, log_packets: bool = False
+            program: Program | None = None,
+            settings: Sequence[str] = (),
+            *,
+            log_packets: bool = False,
+            command: str | None = None,
         ) -> GdbSession:
             nonlocal count
             count += 1
             folder = tmp_path / f"gdb{count}"
             folder.mkdir()
-            return stack.enter_context(GdbSession(folder, program, settings, log_packets=log_packets))
+            return stack.enter_context(
+                GdbSession(folder, program, settings, log_packets=log_packets, command=command)
+            )
 
         yield start
 

@@ -11,31 +11,13 @@ import pytest
 from tests.support import proc
 from tests.support.debuggers.gdb_session import GdbSession, StartGdb, first_to_answer
 from tests.support.stub import attach, launch
-from tests.support.tracees import Program, TraceeBuilder, running
+from tests.support.tracees import TraceeBuilder, running
 
 THREADS = 8
 #: Breakpoint hits of each client; a long run sets 10000.
 HITS = int(os.environ.get("GDBSTUB_HITS", "500"))
 #: Seconds for one hit of two clients, with much to spare.
 PER_HIT = 0.02
-
-
-def check_text(pid: int, program: Program) -> None:
-    """Check that the program's code in memory is what its file says."""
-    file = Path(program).read_bytes()
-    checked = 0
-    for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
-        fields = line.split()
-        if fields[-1] != str(program) or "x" not in fields[1]:
-            continue
-        start, end = (int(each, 16) for each in fields[0].split("-"))
-        offset = int(fields[2], 16)
-        expected = file[offset : offset + end - start]
-        with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
-            memory.seek(start)
-            assert memory.read(len(expected)) == expected
-        checked += len(expected)
-    assert checked
 
 
 def test_a_second_gdb_takes_over_after_a_disconnect(build: TraceeBuilder, gdb: StartGdb) -> None:
@@ -99,7 +81,7 @@ def test_neither_of_two_gdbs_sees_the_others_breakpoints(build: TraceeBuilder, g
         second.write(alpha, original[alpha][:1])
         first.execute("delete")
         second.execute("delete")
-        check_text(stub.pid, program)
+        proc.check_text(stub.pid, program)
 
 
 def _both_reach_done(sessions: tuple[GdbSession, GdbSession], seconds: float) -> None:
@@ -138,7 +120,7 @@ def test_two_gdbs_count_every_hit_of_their_own(build: TraceeBuilder, gdb: StartG
         assert stub.line().startswith("ready")
         assert stub.line() == f"alpha {total} beta {total}"
         proc.wait_untraced(stub.pid)
-        check_text(stub.pid, program)
+        proc.check_text(stub.pid, program)
         stub.ping()
         stub.tell("q")
 
@@ -161,7 +143,7 @@ def test_two_gdbs_count_every_hit_of_a_breakpoint_they_share(build: TraceeBuilde
         for session in sessions:
             session.detach()
         proc.wait_untraced(stub.pid)
-        check_text(stub.pid, program)
+        proc.check_text(stub.pid, program)
         stub.tell("q")
 
 
@@ -192,7 +174,7 @@ def test_one_gdb_leaves_in_the_middle_and_the_other_goes_on(build: TraceeBuilder
         staying.detach()
         assert tracee.line() == f"alpha {total} beta {total}"
         proc.wait_untraced(tracee.pid)
-        check_text(tracee.pid, program)
+        proc.check_text(tracee.pid, program)
         assert tracee.finish() == 0
 
 

@@ -86,6 +86,24 @@ def tids(pid: int) -> list[int]:
         return []
 
 
+def check_text(pid: int, program: os.PathLike[str]) -> None:
+    """Check that the program's code in memory is what its file says."""
+    file = Path(program).read_bytes()
+    checked = 0
+    for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+        fields = line.split()
+        if fields[-1] != os.fspath(program) or "x" not in fields[1]:
+            continue
+        start, end = (int(each, 16) for each in fields[0].split("-"))
+        offset = int(fields[2], 16)
+        expected = file[offset : offset + end - start]
+        with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+            memory.seek(start)
+            assert memory.read(len(expected)) == expected
+        checked += len(expected)
+    assert checked
+
+
 def wait_untraced(pid: int) -> None:
     """Wait until no thread of a process is traced or in a ptrace-stop."""
 

@@ -60,8 +60,8 @@ class Comparison(NamedTuple):
         return max(missing, len(self.lines) - missing) / max(self.total, 1)
 
 
-def threads(text: str) -> dict[str, list[str]]:
-    """Return the lines of each thread of a log, calls joined and made comparable, by the thread's name."""
+def joined(text: str) -> dict[int, list[str]]:
+    """Return the lines of each thread of a log, the halves of calls joined, by the thread's id."""
     lines: dict[int, list[str]] = {}
     halves: dict[int, str] = {}
     for line in text.splitlines():
@@ -79,6 +79,12 @@ def threads(text: str) -> dict[str, list[str]]:
             mine.append(rest)
     for tid, rest in halves.items():
         lines[tid].append(rest)
+    return lines
+
+
+def threads(text: str) -> dict[str, list[str]]:
+    """Return the lines of each thread of a log, calls joined and made comparable, by the thread's name."""
+    lines = joined(text)
     names = _names(lines)
     return {names[tid]: [_normal(line, names) for line in mine] for tid, mine in lines.items()}
 

@@ -52,7 +52,12 @@ def _on_stop(event: Fact) -> None:
         fact = {"kind": "signal", "signal": event.stop_signal}
     else:
         fact = {"kind": "stop"}
-    _record({**fact, **_place()})
+    fact.update(_place())
+    if _meeting is None:
+        _record(fact)
+    else:
+        # gdb is not yet done with this stop.
+        gdb.post_event(lambda: _go_on_meeting(fact))
 
 
 def _on_exit(event: Fact) -> None:
@@ -96,6 +101,60 @@ class _Counter(gdb.Breakpoint):  # type: ignore[misc]  # gdb's classes have no t
 
 
 _counters: dict[int, _Counter] = {}
+
+
+class _Meeting:
+    """A number of stops at a breakpoint, each followed by the next."""
+
+    def __init__(self, number: int, count: int, counter: str, base: int) -> None:
+        self.number, self.count, self.counter, self.base = number, count, counter, base
+        self.met = 0
+        self.odd: list[Fact] = []
+        self.over = threading.Event()
+
+    def take(self, stop: dict[str, Fact]) -> None:
+        """Note a stop; resume, or end it."""
+        counted = evaluate(self.counter) - self.base
+        if stop.get("numbers") != [self.number] or counted != self.met:
+            self.odd.append({"met": self.met, "counted": counted, "stop": stop})
+        self.met += 1
+        if self.met == self.count or self.odd:
+            self.over.set()
+        else:
+            gdb.execute("continue", to_string=True)
+
+
+_meeting: _Meeting | None = None
+
+
+def _go_on_meeting(stop: dict[str, Fact]) -> None:
+    global _meeting
+    assert _meeting is not None
+    meeting = _meeting
+    try:
+        meeting.take(stop)
+    except Exception as error:  # noqa: BLE001  # whatever gdb raises is a fact for the test
+        meeting.odd.append(f"{type(error).__name__}: {error}")
+        meeting.over.set()
+    if meeting.over.is_set():
+        _meeting = None
+
+
+def _begin_meeting(meeting: _Meeting) -> None:
+    global _meeting
+    _meeting = meeting
+    gdb.execute("continue", to_string=True)
+
+
+def meet(number: int, count: int, counter: str, base: int) -> Fact:
+    """Continue to a breakpoint so many times, waiting outside gdb's thread; return what was odd about that.
+
+    Odd is a stop of another kind, and one at which the program has not counted ``base`` and each hit before.
+    """
+    meeting = _Meeting(number, count, counter, base)
+    gdb.post_event(lambda: _begin_meeting(meeting))
+    meeting.over.wait()
+    return meeting.odd
 
 
 def evaluate(expression: str) -> int:
@@ -236,7 +295,7 @@ def wait_stops(count: int, seconds: float) -> Fact:
         return _take_events()
 
 
-_in_thread: dict[str, Verb] = {verb.__name__: verb for verb in (wait_line, wait_stops)}
+_in_thread: dict[str, Verb] = {verb.__name__: verb for verb in (wait_line, wait_stops, meet)}
 
 
 def _serve(link: socket.socket) -> None:

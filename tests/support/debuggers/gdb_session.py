@@ -102,8 +102,9 @@ class GdbSession:
         settings: Sequence[str] = (),
         *,
         log_packets: bool = False,
+        command: str | None = None,
     ) -> None:
-        command = os.environ.get("GDB", "gdb")
+        command = command or os.environ.get("GDB", "gdb")
         self.output = folder / "output"
         self.errors = folder / "errors"
         self.packets = folder / "packets"
@@ -271,6 +272,14 @@ class GdbSession:
         """Return how often a breakpoint was hit."""
         return int(self.ask("hits", number=number))
 
+    def begin_meet(self, number: int, count: int, counter: str, base: int) -> None:
+        """Continue to a breakpoint so many times; ``end_meet`` returns what was odd about that."""
+        self.begin("meet", number=number, count=count, counter=counter, base=base)
+
+    def end_meet(self, seconds: float = DEADLINE) -> list[object]:
+        """Return each stop that was another, or at which an expression was not ``base`` and the hits before."""
+        return list(self.end(seconds))
+
     # Running
 
     def cont(self, seconds: float = DEADLINE) -> Stop:
@@ -382,5 +391,10 @@ class StartGdb(Protocol):
     """Starts one more gdb, which ends with the test."""
 
     def __call__(
-        self, program: Program | None = None, settings: Sequence[str] = (), *, log_packets: bool = False
+        self,
+        program: Program | None = None,
+        settings: Sequence[str] = (),
+        *,
+        log_packets: bool = False,
+        command: str | None = None,
     ) -> GdbSession: ...

@@ -87,6 +87,14 @@ class Driver:
         """Return how often a breakpoint was hit."""
         return self.target.FindBreakpointByID(number).GetHitCount()
 
+    @staticmethod
+    def _reason(thread: Any) -> tuple[str, list[int]]:
+        """Return why a thread stands, and at which breakpoints."""
+        reason, numbers = thread.GetStopReason(), []
+        if reason == lldb.eStopReasonBreakpoint:
+            numbers = [thread.GetStopReasonDataAtIndex(2 * at) for at in range(thread.GetStopReasonDataCount() // 2)]
+        return REASONS.get(reason, str(reason)), numbers
+
     def state(self) -> Fact:
         """Say how the process is, and why its selected thread stands."""
         process = self.process
@@ -96,12 +104,10 @@ class Driver:
             return {"kind": lldb.SBDebugger.StateAsCString(process.GetState())}
         thread = self.thread
         frame = thread.GetFrameAtIndex(0)
-        numbers = []
-        if thread.GetStopReason() == lldb.eStopReasonBreakpoint:
-            numbers = [thread.GetStopReasonDataAtIndex(2 * at) for at in range(thread.GetStopReasonDataCount() // 2)]
+        reason, numbers = self._reason(thread)
         return {
             "kind": "stopped",
-            "reason": REASONS.get(thread.GetStopReason(), str(thread.GetStopReason())),
+            "reason": reason,
             "text": thread.GetStopDescription(200),
             "numbers": numbers,
             "signal": thread.GetStopReasonDataAtIndex(0) if thread.GetStopReason() == lldb.eStopReasonSignal else 0,
@@ -116,6 +122,27 @@ class Driver:
         """Continue to the next stop."""
         self._check(self.process.Continue())
         return self.state()
+
+    def meet(self, number: int, count: int, counter: int, base: int) -> Fact:
+        """Continue until threads have met a breakpoint so many times, several at one stop perhaps.
+
+        Returns how often, and every stop that was not only that, or at which the program has counted other than
+        ``base`` and one for each hit that is over.
+        """
+        met = 0
+        odd: list[Fact] = []
+        while met < count:
+            self._check(self.process.Continue())
+            if self.process.GetState() != lldb.eStateStopped:
+                return met, [*odd, self.state()]
+            reasons = [(each.GetThreadID(), *self._reason(each)) for each in self.process]
+            here = sum(numbers == [number] for _, _, numbers in reasons)
+            others = [each for each in reasons if each[1] != "none" and each[2] != [number]]
+            value = int.from_bytes(bytes.fromhex(self.read(counter, 8)), "little")
+            if not here or others or value != base + met:
+                odd.append({"hits": met, "counted": value - base, "reasons": reasons})
+            met += here
+        return met, odd
 
     def step_instruction(self) -> Fact:
         """Step one instruction."""

@@ -162,6 +162,18 @@ class LldbSession:
         """Wait for the stop that ``begin_cont`` leads to."""
         return LldbStop(**self._answer())
 
+    def begin_meet(self, number: int, count: int, counter: int, base: int) -> None:
+        """Continue until threads have met a breakpoint so many times; ``end_meet`` says how that went."""
+        self._ask("meet", number, count, counter, base)
+
+    def end_meet(self, seconds: float = DEADLINE) -> tuple[int, list[object]]:
+        """Return how often they have met it, and each stop that was another, or at which a number in memory was not
+        ``base`` and one for each hit that was over."""
+        self._sock.settimeout(seconds)
+        met, odd = self._answer()
+        self._sock.settimeout(DEADLINE)
+        return met, odd
+
     def step_instruction(self) -> LldbStop:
         """Step one instruction."""
         return LldbStop(**self._do("step_instruction"))
