@@ -28,10 +28,8 @@ Made by `gdbstub packets --markdown` from the packet table; do not edit.
 
 def markdown() -> str:
     """Return docs/PACKETS.md."""
-    from gdbstub.engines.gdbremote import handlers
     from gdbstub.rsp import registry
 
-    handlers.load()
     lines = [
         f"| `{row.name.decode()}` | {row.clients} | {row.purpose} | {row.without or ''} |\n"
         for row in registry.rows()
@@ -47,10 +45,8 @@ def run(argv: list[str]) -> int:
     if argv:
         (sys.stdout if argv[0] == "--help" else sys.stderr).write(_HELP)
         return 0 if argv[0] == "--help" else 1
-    from gdbstub.engines.gdbremote import handlers
     from gdbstub.rsp import registry
 
-    handlers.load()
     for row in registry.rows():
         sys.stdout.write(f"{row.name.decode():28} {row.purpose}\n")
     return 0

@@ -11,6 +11,9 @@ name runs to the first of ``: ; , ?`` and is looked up in a dict; compound
 families (``vFile:open``, ``qXfer:auxv:read``) are registered whole.  A few
 packets glue an argument to the name (``qRegisterInfo1f``): those rows say
 ``glued`` and are looked at, longest first, only after the exact look-up failed.
+
+A family that has not been loaded yet (``families``) is there by its names: it
+is loaded when one of them is found.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol, TypeVar
+
+from gdbstub.rsp.families import FAMILIES, GLUED, load_commands
 
 
 class Command(Protocol):
@@ -49,10 +54,21 @@ class Row(NamedTuple):
     texts: bool = False
 
 
+class Unread:
+    """In a row: its family has not been loaded."""
+
+    @classmethod
+    def parse(cls, args: bytes) -> Any:
+        """Parse nothing: nobody is given such a row."""
+        raise AssertionError("the family has not been loaded")
+
+
 _exact: dict[bytes, Row] = {}
-_glued: list[Row] = []
+#: Those whose arguments are glued to the name, the longest names first.
+_glued: dict[bytes, Row] = {}
 #: Names of several letters whose first one is that of a one-letter packet, by that letter.
-_words: dict[int, list[Row]] = {}
+_words: dict[int, list[bytes]] = {}
+_family = {name: family for family, names in FAMILIES.items() for name in names}
 
 C = TypeVar("C", bound=type[Any])
 
@@ -81,38 +97,58 @@ def command(
     def enter(cls: C) -> C:
         doc = (cls.__doc__ or "").strip().splitlines()[0]
         for name in names:
-            if name in _exact or any(row.name == name for row in _glued):
+            known = _exact.get(name) or _glued.get(name)
+            if known is not None and known.command is not Unread:
                 raise ValueError(f"packet {name!r} is registered twice")
-            row = Row(name, cls, cls.parse, glued, clients, doc, without, texts)
-            if glued:
-                _glued.append(row)
-                _glued.sort(key=lambda each: -len(each.name))
-            else:
-                _exact[name] = row
-                if len(name) > 1 and name[0] not in _LONG:
-                    _words.setdefault(name[0], []).append(row)
+            _enter(Row(name, cls, cls.parse, glued, clients, doc, without, texts))
         return cls
 
     return enter
 
 
+def _enter(row: Row) -> None:
+    name = row.name
+    if row.glued:
+        _glued[name] = row
+        for shorter in sorted(_glued, key=len, reverse=True):
+            _glued[shorter] = _glued.pop(shorter)
+        return
+    if len(name) > 1 and name[0] not in _LONG and name not in _exact:
+        _words.setdefault(name[0], []).append(name)
+    _exact[name] = row
+
+
+for _name in _family:
+    _enter(Row(_name, Unread, Unread.parse, _name in GLUED, "", "", ""))
+
+
 def rows() -> Iterable[Row]:
     """Return the whole table, sorted by name."""
-    return sorted([*_exact.values(), *_glued], key=lambda row: row.name)
+    for family in FAMILIES:
+        load_commands(family)
+    return sorted([*_exact.values(), *_glued.values()], key=lambda row: row.name)
 
 
 def find(payload: bytes) -> tuple[Row, bytes] | None:
-    """Find a packet's row and the bytes of its arguments.
+    """Find a packet's row and the bytes of its arguments; load its family, if need be.
 
     The separator after the name belongs to the arguments only for single
     letters and glued names; elsewhere it is dropped.
     """
+    found = _look_up(payload)
+    if found is not None and found[0].command is Unread:
+        load_commands(_family[found[0].name])
+        found = _look_up(payload)
+    return found
+
+
+def _look_up(payload: bytes) -> tuple[Row, bytes] | None:
     if not payload:
         return None
     if payload[0] not in _LONG:
         for word in _words.get(payload[0], ()):
-            if payload.startswith(word.name) and payload[len(word.name) : len(word.name) + 1] in _SEPARATORS:
-                return word, payload[len(word.name) + 1 :]
+            if payload.startswith(word) and payload[len(word) : len(word) + 1] in _SEPARATORS:
+                return _exact[word], payload[len(word) + 1 :]
         row = _exact.get(payload[:1])
         return None if row is None else (row, payload[1:])
     row = _exact.get(payload)
@@ -133,7 +169,7 @@ def find(payload: bytes) -> tuple[Row, bytes] | None:
         end = _name_end.search(payload, end.end())
         if end is not None and end.start() > _LONGEST_NAME:
             break
-    for row in _glued:
-        if payload.startswith(row.name):
-            return row, payload[len(row.name) :]
+    for name, row in _glued.items():
+        if payload.startswith(name):
+            return row, payload[len(name) :]
     return None

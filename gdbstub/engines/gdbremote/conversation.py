@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Iterable
 from time import perf_counter_ns
 
 from gdbstub.engines.gdbremote.dialect import Dialect, recognise
-from gdbstub.engines.gdbremote.dispatch import Handlers
+from gdbstub.engines.gdbremote.dispatch import Handlers, handler_of
 from gdbstub.engines.gdbremote.features import Features
 from gdbstub.engines.gdbremote.offers import PACKET_SIZE
 from gdbstub.engines.gdbremote.role import Role
@@ -121,7 +121,7 @@ class Conversation:
             return
         row, args = found
         reply: Reply
-        handler = self._handlers.get(row.command)
+        handler = self._handlers.get(row.command) or handler_of(row.command, self._handlers)
         if handler is None:
             self.send(EMPTY)
             return

@@ -2,20 +2,25 @@
 
 Layer: engines.  Used by: conversation, handlers.
 
-There are two kinds of sessions, and some packets are for both.
+There are two kinds of sessions, and some packets are for both.  The handlers of
+a family of packets are loaded when the first of them is asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, TypeAlias, TypeVar
 
+from gdbstub.rsp.families import family_of
 from gdbstub.rsp.replies import Reply
 
 #: Takes the session, of the kind that the table is for, and the command.
 Handler: TypeAlias = Callable[[Any, Any], Reply]
 Handlers: TypeAlias = dict[type[Any], Handler]
 H = TypeVar("H", bound=Callable[..., Reply])
+
+_HANDLERS = "gdbstub.engines.gdbremote.handlers"
 
 #: What a session about processes under trace answers.
 DEBUGGING: Handlers = {}
@@ -43,4 +48,10 @@ def handles(command: type[Any], *sessions: Handlers) -> Callable[[H], H]:
 
 def handler_of(command: type[Any], sessions: Handlers = DEBUGGING) -> Handler | None:
     """Return the handler of a command class, or None where the packet is declined."""
-    return sessions.get(command)
+    handler = sessions.get(command)
+    if handler is None:
+        family = family_of(command)
+        if family is not None:
+            import_module(f"{_HANDLERS}.{family}")
+            handler = sessions.get(command)
+    return handler

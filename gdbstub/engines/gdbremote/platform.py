@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
-from gdbstub.engines.gdbremote import handlers
+import gdbstub.engines.gdbremote.handlers.platform  # noqa: F401  (enters what answers here, whichever family it is of)
 from gdbstub.engines.gdbremote.conversation import Conversation
 from gdbstub.engines.gdbremote.dialect import LLDB
 from gdbstub.engines.gdbremote.dispatch import PLATFORM
@@ -22,8 +22,6 @@ from gdbstub.target.files import HostFiles
 from gdbstub.target.machine import ProcessFacts, ProcessTable
 from gdbstub.target.ops import LaunchSpec
 from gdbstub.vocab.ids import Pid
-
-handlers.load()
 
 _DIALECT = LLDB._replace(offers=TO_PLATFORM)
 

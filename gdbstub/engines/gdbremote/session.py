@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gdbstub.engines.gdbremote import faults, handlers
+from gdbstub.engines.gdbremote import faults
 from gdbstub.engines.gdbremote.conversation import Conversation
 from gdbstub.engines.gdbremote.dispatch import DEBUGGING
 from gdbstub.engines.gdbremote.handlers.lifecycle import take
@@ -38,9 +38,6 @@ from gdbstub.vocab.ids import ALL, EngineId, Pid, Signo, ThreadSpec, Tid
 if TYPE_CHECKING:
     from gdbstub.arch.spec import ArchSpec
     from gdbstub.engines.tracing.buffer import Frame
-
-handlers.load()
-
 
 #: The most that one packet of output carries, bytes.
 _OUTPUT_PART = 4096

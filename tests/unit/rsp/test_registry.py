@@ -1,17 +1,17 @@
 from __future__ import annotations
 
+import pkgutil
 from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gdbstub.engines.gdbremote import handlers
 from gdbstub.engines.gdbremote.dispatch import DEBUGGING, PLATFORM, handler_of
-from gdbstub.rsp import registry
+from gdbstub.rsp import commands, registry
+from gdbstub.rsp.families import FAMILIES, GLUED, family_of
 from gdbstub.vocab.errors import PacketError, Unsupported
 
-handlers.load()
 ROWS = list(registry.rows())
 
 
@@ -23,6 +23,22 @@ def found(payload: bytes) -> tuple[bytes, bytes] | None:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name.decode())
 def test_every_command_has_a_handler(row: registry.Row) -> None:
     assert any(handler_of(row.command, table) for table in (DEBUGGING, PLATFORM))
+
+
+def test_the_index_of_families_is_what_the_files_hold() -> None:
+    assert set(FAMILIES) == {module.name for module in pkgutil.iter_modules(commands.__path__)}
+    by_family: dict[str | None, set[bytes]] = {}
+    for row in ROWS:
+        by_family.setdefault(family_of(row.command), set()).add(row.name)
+    assert by_family == {family: set(names) for family, names in FAMILIES.items()}
+    assert {row.name for row in ROWS if row.glued} == GLUED
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name.decode())
+def test_a_handler_is_in_the_file_of_its_family(row: registry.Row) -> None:
+    handler = handler_of(row.command, DEBUGGING)
+    if handler is not None:
+        assert handler.__module__ == f"gdbstub.engines.gdbremote.handlers.{family_of(row.command)}"
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name.decode())
@@ -155,7 +171,7 @@ def test_a_name_is_registered_once() -> None:
 
 
 def test_glued_names_are_looked_at_longest_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_glued", [])
+    monkeypatch.setattr(registry, "_glued", {})
 
     class Short(NamedTuple):
         """Ask for a little."""
