@@ -10,7 +10,6 @@ four bytes of ``rax``, ``ymm0`` is ``xmm0`` with ``ymm0h`` behind it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from gdbstub.arch.spec import ArchSpec, Regset
@@ -24,8 +23,7 @@ class Piece(NamedTuple):
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One register as LLDB sees it."""
 
     number: int

@@ -7,8 +7,9 @@ in a file of its own; everything else is parametrised over them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Regset(Enum):
@@ -20,8 +21,7 @@ class Regset(Enum):
     XSTATE = "xstate"
 
 
-@dataclass(frozen=True, slots=True)
-class Register:
+class Register(NamedTuple):
     """One register of the target description."""
 
     name: str
@@ -42,8 +42,7 @@ class Register:
     group: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TdescFeature:
+class TdescFeature(NamedTuple):
     """A named register group of the target description."""
 
     name: str
@@ -65,8 +64,7 @@ class TimeoutForm(Enum):
     TIMESPEC_32 = "timespec32"
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingCall:
+class WaitingCall(NamedTuple):
     """A system call that ends with EINTR when its thread is stopped, though no handler has run."""
 
     form: TimeoutForm
@@ -74,14 +72,13 @@ class WaitingCall:
     timeout: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CallFamily:
+class CallFamily(NamedTuple):
     """Many system calls with one number: the low 16 bits of the first argument say which."""
 
     waiting: Mapping[int, WaitingCall]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ArchSpec:
     """All that the rest of the program knows about one instruction set with one set of features."""
 
@@ -109,7 +106,7 @@ class ArchSpec:
     #: The member of struct user_regs_struct that holds a system call's first argument.
     first_argument: str
     #: By number: the calls that do not restart by themselves after a stop.
-    waiting_calls: Mapping[int, WaitingCall | CallFamily] = field(hash=False)
+    waiting_calls: Mapping[int, WaitingCall | CallFamily]
 
     def waiting_call(self, number: int, argument: int) -> WaitingCall | None:
         """Return what is known of a call that does not restart by itself; None: it does.

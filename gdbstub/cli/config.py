@@ -5,8 +5,9 @@ Layer: cli.  Made by: gdbserver (the command line), lldbserver.  Read by: main.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from enum import Enum
+from typing import NamedTuple
 
 from gdbstub.server.policy import OnDisconnect, SideDoor
 
@@ -18,8 +19,7 @@ class CommandLine(Enum):
     LLDB_SERVER = "lldb-server"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
+class Config(NamedTuple):
     """One run of the server."""
 
     command_line: CommandLine = CommandLine.GDBSERVER
@@ -28,14 +28,14 @@ class Config:
     #: Call the client there rather than listen.
     reverse: bool = False
     #: The program and its arguments; empty with ``--attach`` and a bare ``--multi``.
-    program: list[str] = field(default_factory=list)
+    program: Sequence[str] = ()
     attach_pid: int | None = None
     #: Wait for a process with this name.
     attach_name: str | None = None
     multi: bool = False
     once: bool = False
     #: The words between ``--wrapper`` and ``--``; the shell reads them as they are.
-    wrapper: list[str] = field(default_factory=list)
+    wrapper: Sequence[str] = ()
     disable_randomization: bool = True
     startup_with_shell: bool = True
     escape_args: bool = True
@@ -64,8 +64,7 @@ class Config:
     engines: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """A command line that is answered with text: what goes where, and the exit status."""
 
     stdout: str = ""
@@ -73,8 +72,7 @@ class Outcome:
     status: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlatformConfig:
+class PlatformConfig(NamedTuple):
     """One run of the platform server."""
 
     #: Where clients connect, as written.

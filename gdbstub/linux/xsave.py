@@ -15,7 +15,7 @@ import mmap
 import os
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import Final
 
 from gdbstub.arch import x86
 
@@ -84,16 +84,16 @@ _AMD_ZEN4 = {
 _AMD_ZEN3 = {"avx": (576, 256), "pkru": (832, 8)}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class XsaveLayout:
     """The shape of one processor's XSAVE area."""
 
-    #: The components that have a place here.
-    xcr0: int
-    #: Bytes up to the end of the last of them.
-    size: int
-    #: Component name to (offset, size), both in bytes.
-    offsets: Mapping[str, tuple[int, int]]
+    def __init__(self, xcr0: int, size: int, offsets: Mapping[str, tuple[int, int]]) -> None:
+        #: The components that have a place here.
+        self.xcr0: Final = xcr0
+        #: Bytes up to the end of the last of them.
+        self.size: Final = size
+        #: Component name to (offset, size), both in bytes.
+        self.offsets: Final = offsets
 
 
 def _layout(xcr0: int, extensions: Mapping[str, tuple[int, int]]) -> XsaveLayout:

@@ -9,7 +9,6 @@ gdbserver listens on every interface whatever HOST says.  Here HOST is meant:
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -42,8 +41,7 @@ _EVERYWHERE = (BindAddress(socket.AF_INET, "0.0.0.0"), BindAddress(socket.AF_INE
 _HOSTS = {"": _LOOPBACK, "localhost": _LOOPBACK, "*": _EVERYWHERE}
 
 
-@dataclass(frozen=True, slots=True)
-class TcpEndpoint:
+class TcpEndpoint(NamedTuple):
     """A TCP port on one or more of this machine's addresses."""
 
     #: As written; None where it was left out.
@@ -67,8 +65,7 @@ class TcpEndpoint:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class UnixEndpoint:
+class UnixEndpoint(NamedTuple):
     """A Unix-domain stream socket."""
 
     path: str
@@ -77,15 +74,13 @@ class UnixEndpoint:
     warning: None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StdioEndpoint:
+class StdioEndpoint(NamedTuple):
     """Standard input and output; one client, there from the start."""
 
     warning: None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SerialEndpoint:
+class SerialEndpoint(NamedTuple):
     """A character device.
 
     As with gdbserver it is opened after the program was started: where that fails, the caller prints
@@ -96,16 +91,14 @@ class SerialEndpoint:
     warning: None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DescriptorEndpoint:
+class DescriptorEndpoint(NamedTuple):
     """A descriptor that whoever started this server left open."""
 
     fd: int
     warning: None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectEndpoint:
+class ConnectEndpoint(NamedTuple):
     """A client that listens for us."""
 
     #: For messages.

@@ -13,7 +13,6 @@ import select
 import signal
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from time import monotonic_ns
 from typing import TYPE_CHECKING
@@ -234,7 +233,7 @@ class Server:
         if not settings.dialect.takes_output:
             return self._tracer.launch(KEEPER, spec)
         terminal = self.terminals.open()
-        pid = self._tracer.launch(KEEPER, replace(spec, streams=(terminal, terminal, terminal)))
+        pid = self._tracer.launch(KEEPER, spec._replace(streams=(terminal, terminal, terminal)))
         self.terminals.give(KEEPER, pid, terminal)
         return pid
 
@@ -295,7 +294,7 @@ class Server:
 
     async def _serve(self, channel: Channel, peer: str, role: Role = Role.DEBUGGER) -> None:
         engine_id = self._new_engine_id()
-        defaults = replace(self._defaults, role=role)
+        defaults = self._defaults._replace(role=role)
         session = Session(engine_id, self._tracer, self, LinuxFiles(), defaults)
         session.watch = self._watcher(engine_id)
         connection = Connection(channel, session, peer, self._work, self._wait_here)

@@ -6,8 +6,7 @@ Layer: server.  Made by: cli.  Used by: server.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from gdbstub.engines.gdbremote.dialect import GDB, Dialect
 from gdbstub.server.policy import OnDisconnect
@@ -20,8 +19,7 @@ from gdbstub.vocab.ids import EngineId
 EngineMaker: TypeAlias = Callable[[EngineId, Target], Engine]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerSettings:
+class ServerSettings(NamedTuple):
     """One run of the server."""
 
     launch: LaunchSpec
@@ -52,4 +50,4 @@ class ServerSettings:
     engines: tuple[EngineMaker, ...] = ()
     #: A file for a log of system calls, its options behind it; None: no log.
     strace: str | None = None
-    debug: frozenset[str] = field(default_factory=frozenset)
+    debug: frozenset[str] = frozenset()

@@ -5,15 +5,13 @@ Layer: target.  Implemented by: linux.hostfs.  Called by: engines.gdbremote.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gdbstub.target.machine import Machine
 from gdbstub.vocab.ids import Pid
 
 
-@dataclass(frozen=True, slots=True)
-class FileStat:
+class FileStat(NamedTuple):
     """What File-I/O's ``struct stat`` carries; times in seconds, sizes in bytes."""
 
     device: int

@@ -6,15 +6,13 @@ Layer: target.  Made by: linux.  Read by: engines.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gdbstub.target.modules import ModuleInfo
 from gdbstub.vocab.ids import Pid
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(NamedTuple):
     """The machine that the server runs on."""
 
     #: LLVM's words for it.
@@ -32,8 +30,7 @@ class Machine:
     distribution: str
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Whose a process is."""
 
     parent: Pid
@@ -43,8 +40,7 @@ class Identity:
     effective_gid: int
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessFacts:
+class ProcessFacts(NamedTuple):
     """A process of this machine, as a list shows it."""
 
     pid: Pid

@@ -10,7 +10,6 @@ Operations on a thread need it stopped and raise ``TraceeGone`` when it died.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from gdbstub.arch.spec import ArchSpec
@@ -39,8 +38,7 @@ class ThreadAction(NamedTuple):
     range: tuple[Addr, Addr] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ThreadInfo:
+class ThreadInfo(NamedTuple):
     """One live thread, as a client lists it."""
 
     pid: Pid
@@ -60,17 +58,16 @@ class HitRules(NamedTuple):
     persistent: bool = False
 
 
-@dataclass(slots=True)
-class LaunchSpec:
+class LaunchSpec(NamedTuple):
     """How a program is started under trace."""
 
-    argv: list[str]
+    argv: Sequence[str]
     #: What is run, where that is not found by the first word.
     path: str | None = None
     #: None: the server's own environment.
     environment: Mapping[str, str] | None = None
     working_directory: str | None = None
-    wrapper: list[str] = field(default_factory=list)
+    wrapper: Sequence[str] = ()
     with_shell: bool = True
     disable_randomization: bool = True
     #: The protocol has our stdin and stdout: give the program an empty stdin and our stderr as stdout.

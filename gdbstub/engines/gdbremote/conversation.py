@@ -53,7 +53,7 @@ class Conversation:
         self.features = Features()
         self.role = Role.DEBUGGER
         #: How programs are started.
-        self.launch_spec = LaunchSpec([])
+        self.launch_spec = LaunchSpec(())
         self.environment_changes: dict[str, str | None] = {}
         #: Programs inherit nothing of the server's environment.
         self.bare_environment = False

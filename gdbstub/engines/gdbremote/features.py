@@ -6,14 +6,12 @@ Layer: engines.  Used by: session, handlers.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from gdbstub.engines.gdbremote.dialect import REGISTERS, Dialect
 
 
-@dataclass(slots=True)
 class Features:
-    """What the client announced."""
+    """What the client announced: nothing, until ``negotiate``."""
 
     multiprocess: bool = False
     #: Reads descriptions of registers.

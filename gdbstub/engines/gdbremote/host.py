@@ -6,8 +6,7 @@ Layer: engines.  Implemented by: server.keeper.  Used by: session, handlers.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from gdbstub.engines.gdbremote.dialect import GDB, Dialect
 from gdbstub.engines.gdbremote.role import Role
@@ -21,14 +20,13 @@ if TYPE_CHECKING:
     from gdbstub.engines.tracing.tracing import Tracing
 
 
-@dataclass(slots=True)
-class SessionDefaults:
+class SessionDefaults(NamedTuple):
     """What the command line decided for every session."""
 
     #: Packets that get the empty reply, by name (``--disable-packet``).
     disabled: frozenset[str] = frozenset()
     #: How programs are started until a client says otherwise.
-    launch: LaunchSpec = field(default_factory=lambda: LaunchSpec([]))
+    launch: LaunchSpec = LaunchSpec(())
     #: What the client may do, by where it connected.
     role: Role = Role.DEBUGGER
     #: How a client is spoken to until it has said what it is.

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gdbstub.engines.gdbremote import faults
@@ -54,7 +53,7 @@ class Session(Conversation):
         self.target = target
         self.host = host
         self.disabled = defaults.disabled
-        self.launch_spec = replace(defaults.launch)
+        self.launch_spec = defaults.launch
         self.bare_environment = defaults.bare_environment
         self.extended = False
         self.nonstop = False

@@ -115,7 +115,7 @@ def test_attach_may_be_combined_with_multi_and_once() -> None:
 
 
 def test_multi_needs_no_program() -> None:
-    assert config("--multi", ":0") == Config(comm=":0", multi=True)
+    assert config("--multi", ":0") == Config(comm=":0", multi=True, program=[])
     assert config("--multi", ":0", "p", "a").program == ["p", "a"]
 
 
@@ -235,7 +235,7 @@ def test_no_command_line_raises(argv: list[str]) -> None:
 def test_attach_may_stand_behind_the_address() -> None:
     config = parse([":0", "--attach", "42"])
     assert isinstance(config, Config)
-    assert (config.comm, config.attach_pid, config.program) == (":0", 42, [])
+    assert (config.comm, config.attach_pid, config.program) == (":0", 42, ())
 
 
 def test_a_program_in_the_working_directory_is_named_by_its_path(

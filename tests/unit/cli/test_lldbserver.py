@@ -27,6 +27,7 @@ def test_what_lldb_starts() -> None:
     assert found == Config(
         command_line=CommandLine.LLDB_SERVER,
         comm="fd://6",
+        program=[],
         new_session=True,
         once=True,
         on_disconnect=OnDisconnect.DETACH,
@@ -60,7 +61,7 @@ def test_what_delve_starts() -> None:
         (["--native-regs", "h:1"], {}),
         (["h:1", "prog", "a", "--attach", "5"], {"program": ["prog", "a", "--attach", "5"]}),
         (["--fd", "3", "prog", "-x"], {"comm": "fd://3", "program": ["prog", "-x"]}),
-        (["--attach=1", "h:1", "prog"], {"attach_pid": 1, "program": []}),
+        (["--attach=1", "h:1", "prog"], {"attach_pid": 1, "program": ()}),
     ],
 )
 def test_options(argv: list[str], changed: dict[str, object]) -> None:

@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 import struct
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -165,7 +165,7 @@ def test_struct_stat(command: object) -> None:
     ],
 )
 def test_only_types_that_the_protocol_has(mode: int, sent: int) -> None:
-    session = FakeSession(FakeFiles(info=replace(REGULAR, mode=mode)))
+    session = FakeSession(FakeFiles(info=REGULAR._replace(mode=mode)))
     body = unescape(answer(session, hostio.StatLink(b"/a"))[4:])
     assert struct.unpack_from(">I", body, 8) == (sent,)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gdbstub.engines.gdbremote import faults
@@ -192,7 +191,7 @@ def run(session: Session, cmd: Run) -> Reply:
     else:
         raise TargetError(errno.EINVAL, "no program given: set remote exec-file FILE")
     if cmd.program or cmd.arguments:
-        session.launch_spec.raw_arguments = session.features.single_argument
+        session.launch_spec = session.launch_spec._replace(raw_arguments=session.features.single_argument)
     return start(session, argv)
 
 
@@ -201,7 +200,7 @@ def launch_arguments(session: Session, cmd: LaunchArguments) -> Reply:
     """Start a program and answer OK once it stands."""
     if not cmd.words:
         raise TargetError(errno.EINVAL, "no program given")
-    session.launch_spec.raw_arguments = False
+    session.launch_spec = session.launch_spec._replace(raw_arguments=False)
     return start(session, list(cmd.words), Awaiting.ARGUMENTS)
 
 
@@ -222,8 +221,7 @@ def start(session: Session, argv: list[str], awaiting: Awaiting = Awaiting.LAUNC
     """
     session.remember_program(argv)
     dialect = session.dialect
-    spec = replace(
-        session.launch_spec,
+    spec = session.launch_spec._replace(
         argv=argv,
         environment=session.program_environment(),
         with_shell=session.launch_spec.with_shell and dialect.shell,
@@ -232,7 +230,7 @@ def start(session: Session, argv: list[str], awaiting: Awaiting = Awaiting.LAUNC
     terminal = session.host.terminals.open() if dialect.takes_output and None in spec.streams else None
     if terminal is not None:
         streams = [terminal if path is None else path for path in spec.streams]
-        spec = replace(spec, streams=(streams[0], streams[1], streams[2]))
+        spec = spec._replace(streams=(streams[0], streams[1], streams[2]))
     session.reports.awaiting = awaiting
     session.reports.launch_failure = None
     # What is left of the last program does not concern this one.

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gdbstub.engines.gdbremote.dispatch import DEBUGGING, PLATFORM, handles
@@ -99,8 +98,7 @@ def launch_arguments(session: PlatformSession, cmd: LaunchArguments) -> Reply:
     """Start a program."""
     if not cmd.words:
         raise Fault(errno.EINVAL, 0x08, "no program given")
-    spec = replace(
-        session.launch_spec,
+    spec = session.launch_spec._replace(
         argv=list(cmd.words),
         environment=session.program_environment(),
         working_directory=session.files.directory().decode("utf-8", "surrogateescape"),

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @handles(StartupWithShell)
 def startup_with_shell(session: Conversation, cmd: StartupWithShell) -> Reply:
     """Choose whether a shell starts the program."""
-    session.launch_spec.with_shell = cmd.on
+    session.launch_spec = session.launch_spec._replace(with_shell=cmd.on)
     return OK
 
 
@@ -41,7 +41,7 @@ def startup_with_shell(session: Conversation, cmd: StartupWithShell) -> Reply:
 @handles(SetDisableRandomization, DEBUGGING, PLATFORM)
 def disable_randomization(session: Conversation, cmd: DisableRandomization | SetDisableRandomization) -> Reply:
     """Choose whether addresses are the same in every run."""
-    session.launch_spec.disable_randomization = cmd.on
+    session.launch_spec = session.launch_spec._replace(disable_randomization=cmd.on)
     return OK
 
 
@@ -70,14 +70,14 @@ def reset_environment(session: Conversation, cmd: ResetEnvironment) -> Reply:
 @handles(SetWorkingDirectory)
 def set_working_directory(session: Conversation, cmd: SetWorkingDirectory) -> Reply:
     """Set the directory; empty means the server's own."""
-    session.launch_spec.working_directory = cmd.path or None
+    session.launch_spec = session.launch_spec._replace(working_directory=cmd.path or None)
     return OK
 
 
 def _redirect(session: Conversation, fd: int, cmd: SetStream) -> Reply:
     streams = list(session.launch_spec.streams)
     streams[fd] = cmd.path or None
-    session.launch_spec.streams = (streams[0], streams[1], streams[2])
+    session.launch_spec = session.launch_spec._replace(streams=(streams[0], streams[1], streams[2]))
     return OK
 
 
