@@ -9,6 +9,7 @@ anything heavy is loaded, so that a client can connect while the rest loads.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -160,7 +161,12 @@ def _serve(config: Config) -> int:
         sys.stderr.write("stdin/stdout redirected\n")
         sys.stderr.flush()
 
-    import trio
+    # Nearly all that is made from here on stays: collections would only look at it again and again.
+    gc.disable()
+    from gdbstub.linux.libc import found_by_name
+
+    with found_by_name():
+        import trio
 
     from gdbstub.engines.gdbremote.dialect import GDB, LLDB
     from gdbstub.server.debuglog import DebugLog
@@ -216,6 +222,8 @@ def _serve(config: Config) -> int:
     async def serve() -> int:
         return await Server(settings, log).run(listener, open_later, side_doors)
 
+    gc.freeze()
+    gc.enable()
     return trio.run(serve)
 
 

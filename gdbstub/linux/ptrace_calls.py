@@ -21,9 +21,6 @@ import struct
 import threading
 from typing import NamedTuple
 
-from ptrace.binding.func import ptrace as _pyptrace
-from ptrace.error import PtraceError
-
 from gdbstub.linux.constants import (
     PTRACE_CONT,
     PTRACE_DETACH,
@@ -54,9 +51,14 @@ from gdbstub.linux.constants import (
     PTRACE_SYSCALL_INFO_SECCOMP,
     SIGINFO_SIZE,
 )
+from gdbstub.linux.libc import found_by_name
 from gdbstub.target.calls import SyscallInfo
 from gdbstub.vocab.errors import TargetError, TraceeGone
 from gdbstub.vocab.ids import NO_SIGNAL, Addr, Signo, Tid
+
+with found_by_name():
+    from ptrace.binding.func import ptrace as _pyptrace
+    from ptrace.error import PtraceError
 
 _libc = ctypes.PyDLL(None, use_errno=True)
 _ptrace = _libc.ptrace

@@ -7,7 +7,6 @@ Everything runs on one OS thread, which is trio's main thread and the tracer.
 
 from __future__ import annotations
 
-import gc
 import os
 import select
 import signal
@@ -142,9 +141,6 @@ class Server:
                     nursery.cancel_scope.cancel()
                 else:
                     self._open(nursery, pid, pair)
-                    # What start-up has made lives as long as the server: no collection need look at it again.
-                    gc.collect()
-                    gc.freeze()
                     await self._end.wait()
                     self._flush_all()
                     nursery.cancel_scope.cancel()
