@@ -221,7 +221,7 @@ def _run_child(
             os.dup2(2, 1)
         if spec.working_directory is not None:
             step = _STEP_CHDIR
-            os.chdir(spec.working_directory)
+            os.chdir(os.path.expanduser(spec.working_directory))
             step = _STEP_EXEC
         stream, code = _open_streams(spec.streams)
         if code:

@@ -543,6 +543,10 @@ class Server:
         """Learn that a program has started."""
         say(self._wording.created.format(program=program, pid=pid))
 
+    def not_created(self, program: str, reason: str) -> None:
+        """Learn that a program that a client wanted has not started."""
+        say(self._wording.not_launched.format(program=program, reason=reason))
+
     def attached(self, pid: Pid) -> None:
         """Learn that a process is traced now."""
         say(self._wording.attached.format(pid=pid))

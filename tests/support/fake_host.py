@@ -108,6 +108,9 @@ class FakeHost:
     def created(self, pid: Pid, program: str) -> None:
         self.told.append(("created", pid, program))
 
+    def not_created(self, program: str, reason: str) -> None:
+        self.told.append(("not created", program, reason))
+
     def attached(self, pid: Pid) -> None:
         self.told.append(("attached", pid))
 

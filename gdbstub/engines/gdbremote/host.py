@@ -115,6 +115,9 @@ class Host(Protocol):
     def created(self, pid: Pid, program: str) -> None:
         """Learn that a program has started."""
 
+    def not_created(self, program: str, reason: str) -> None:
+        """Learn that a program that a client wanted has not started."""
+
     def attached(self, pid: Pid) -> None:
         """Learn that a process is traced now."""
 

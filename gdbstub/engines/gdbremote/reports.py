@@ -460,6 +460,8 @@ class Reports:
             self.awaiting = Awaiting.NOTHING
             text = event.cause if self._session.dialect.own_errors and event.cause else event.text
             self.launch_failure = text
+            program = self._session.last_program
+            self._session.host.not_created(program[0] if program else "", event.text)
             self._session.send(self._session.refusal(TargetError(1, text)))
 
     def _restarted(self) -> None:

@@ -301,6 +301,8 @@ def test_a_run_that_fails_later_says_why() -> None:
     play.gets(b"vRun;61").sends()
     play.event(LaunchFailed(NEW, NEW_LEADER, "Cannot exec a: No such file or directory."))
     play.sends(b"E.Cannot exec a: No such file or directory.")
+    # gdb before 15 shows no text of ours: whoever sees the server's stderr reads it there.
+    assert play.host.told == [("not created", "a", "Cannot exec a: No such file or directory.")]
 
 
 def test_a_failure_is_told_to_lldb_by_the_call_that_failed() -> None:

@@ -294,6 +294,14 @@ def test_what_the_shell_cannot_run_is_the_shells_to_tell(capfd: pytest.CaptureFi
     assert "/nonexistent" in capfd.readouterr().err
 
 
+def test_a_working_directory_can_begin_at_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", os.fspath(tmp_path))
+    (tmp_path / "inner").mkdir()
+    assert run(LaunchSpec(["/bin/pwd"], working_directory="~/inner"), capfd) == f"{tmp_path}/inner\n"
+
+
 def test_a_missing_working_directory_is_named() -> None:
     child = spawn.spawn(LaunchSpec(["/bin/true"], working_directory="/no-such-folder"))
     _, status = os.waitpid(child.pid, 0)

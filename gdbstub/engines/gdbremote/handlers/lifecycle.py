@@ -244,6 +244,7 @@ def start(session: Session, argv: list[str], awaiting: Awaiting = Awaiting.LAUNC
             session.host.terminals.drop(terminal)
         session.reports.awaiting = Awaiting.NOTHING
         session.reports.launch_failure = failure.text
+        session.host.not_created(argv[0], failure.text)
         raise
     if terminal is not None:
         session.host.terminals.give(session.engine_id, pid, terminal)
