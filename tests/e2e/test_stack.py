@@ -7,13 +7,12 @@ which gdb the second one is.
 from __future__ import annotations
 
 import os
-import re
-import subprocess
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -22,9 +21,10 @@ import pytest
 from tests.support import proc
 from tests.support.debuggers.gdb_session import GdbSession, StartGdb
 from tests.support.debuggers.lldb_session import LldbSession, StartLldb
-from tests.support.stub import attach, server_command
-from tests.support.syscall_logs import joined
-from tests.support.tracees import Program, Tracee, TraceeBuilder, environment, running
+from tests.support.gates import NAMES, OPEN, THREADS, Gate, log_beside, untraced
+from tests.support.rsp_client import RspClient
+from tests.support.stub import attach
+from tests.support.tracees import Program, Tracee, TraceeBuilder, running
 
 #: Hits of each debugger, and after how many of them it leaves and comes back.
 HITS = int(os.environ.get("GDBSTUB_HITS", "240"))
@@ -33,49 +33,7 @@ PER_SESSION = min(1000, HITS // 3)
 CHUNK, CHUNK_SECONDS = max(1, PER_SESSION // 16), 60.0
 #: Seconds for everything, with much to spare.
 DEADLINE = 180 + HITS * 0.3
-THREADS = 8
 OTHER_GDB = os.environ.get("OTHER_GDB", "/usr/local/bin/gdb")
-
-
-class Gate:
-    """One of the program's functions: how often it was entered, and whether threads may call it."""
-
-    def __init__(self, program: Program, tracee: Tracee, kind: int) -> None:
-        self.name = ("alpha", "beta", "delta")[kind]
-        self.counter = program.address("entered") + 8 * kind
-        self._letter = "ABC"[kind]
-        self._gate = program.address("gates") + 8 * kind
-        self._tracee = tracee
-
-    def open(self) -> None:
-        """Let threads call it, as soon as the program runs."""
-        self._tracee.tell(self._letter)
-
-    def _number(self, address: int) -> int:
-        return numbers(self._tracee.pid, address, 1)[0]
-
-    @property
-    def entered(self) -> int:
-        return self._number(self.counter)
-
-    def close(self) -> None:
-        """Let no thread call it that has not begun to.  The program stands."""
-        with Path(f"/proc/{self._tracee.pid}/mem").open("r+b", buffering=0) as memory:
-            memory.seek(self._gate)
-            memory.write((self._number(self._gate) & ~1).to_bytes(8, "little"))
-
-    def wait_until_left(self) -> int:
-        """Wait until the threads that had begun to call it have done so; return how often it was entered."""
-        proc.wait_until(lambda: self.entered == self._number(self._gate) >> 1, f"{self.name} was left", 60)
-        return self.entered
-
-
-def numbers(pid: int, address: int, count: int) -> list[int]:
-    """Return longs of a program's memory."""
-    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
-        memory.seek(address)
-        data = memory.read(8 * count)
-    return [int.from_bytes(data[at : at + 8], "little") for at in range(0, len(data), 8)]
 
 
 class Debugger(Protocol):
@@ -86,8 +44,17 @@ class Debugger(Protocol):
     def come(self) -> None:
         """Connect and set the breakpoint."""
 
-    def meet(self, count: int, base: int) -> int:
-        """Continue until the breakpoint was hit so often; return how often.  ``base`` calls are over before."""
+    def begin(self, count: int, base: int) -> None:
+        """Continue until the breakpoint was hit so often.  ``base`` calls are over before."""
+
+    def end_meet(self) -> int:
+        """Check that it was, and nothing else; return how often."""
+
+    def has_answered(self) -> bool:
+        """Tell whether there is an answer to what was begun."""
+
+    def signal(self, number: int) -> None:
+        """Send the debugger a signal."""
 
     def leave(self, way: str) -> None:
         """Go, with the program standing at a hit."""
@@ -96,7 +63,7 @@ class Debugger(Protocol):
         """Take the breakpoint out and let the program run."""
 
     def end(self) -> None:
-        """Leave for good."""
+        """Leave for good: the process goes free with the last of them."""
 
 
 class GdbSide:
@@ -116,10 +83,27 @@ class GdbSide:
         self._session.connect(self._port)
         self._number = self._session.break_at(f"*{self._gate.name}")
 
-    def meet(self, count: int, base: int) -> int:
+    def begin(self, count: int, base: int) -> None:
         self._session.begin_meet(self._number, count, f"*(long *) {self._gate.counter}", base)
-        assert self._session.end_meet(CHUNK_SECONDS) == []
-        return count
+
+    def end_meet(self) -> int:
+        met, odd = self._session.end_meet(CHUNK_SECONDS)
+        assert odd == []
+        return met
+
+    def look(self) -> int:
+        """Press Ctrl-C, read what its function has counted, and let the program run on; return the number."""
+        self._session.interrupt()
+        assert self._session.end_cont().signal == "SIGINT"
+        counted = self._session.number(f"*(long *) {self._gate.counter}")
+        self._session.begin_cont()
+        return counted
+
+    def has_answered(self) -> bool:
+        return self._session.has_answered()
+
+    def signal(self, number: int) -> None:
+        self._session.send_signal(number)
 
     def leave(self, way: str) -> None:
         if way != "crash":
@@ -145,17 +129,24 @@ class LldbSide:
         self._start: Callable[[], LldbSession] = lambda: start(program)
         self._port = port
         self._gate = gate
-        self._program = program
         self._session: LldbSession
         self._number = 0
 
     def come(self) -> None:
         self._session = self._start()
         self._session.connect(self._port)
-        self._number = self._session.break_at(f"*{self._program.address(self._gate.name)}")
+        self._number = self._session.break_at(f"*{self._gate.place}")
 
-    def meet(self, count: int, base: int) -> int:
+    def begin(self, count: int, base: int) -> None:
         self._session.begin_meet(self._number, count, self._gate.counter, base)
+
+    def has_answered(self) -> bool:
+        return self._session.has_answered()
+
+    def signal(self, number: int) -> None:
+        self._session.send_signal(number)
+
+    def end_meet(self) -> int:
         met, odd = self._session.end_meet(CHUNK_SECONDS)
         assert odd == []
         return met
@@ -174,7 +165,7 @@ class LldbSide:
 
 
 class Player:
-    """A debugger that meets all its hits, in several sessions."""
+    """A debugger that meets all its hits, in two sessions or more."""
 
     def __init__(self, debugger: Debugger, gate: Gate, away: threading.Lock, failed: threading.Event) -> None:
         self._debugger = debugger
@@ -190,7 +181,7 @@ class Player:
             base = 0
             while True:
                 self._session(base)
-                if self.met >= HITS:
+                if self._is_done(self.met):
                     break
                 self._gate.close()
                 self._debugger.leave(self._debugger.ways[self.sessions % len(self._debugger.ways)])
@@ -203,101 +194,165 @@ class Player:
             self._failed.set()
             raise
 
+    def _is_done(self, met: int) -> bool:
+        return met >= HITS and self.sessions > 1
+
     def _session(self, base: int) -> None:
         """Meet hits until it is time to leave and nobody else is away, or until all are met."""
         here = 0
         self.sessions += 1
-        while here + self.met < HITS:
+        while not self._is_done(self.met + here):
             assert not self._failed.is_set()
-            here += self._debugger.meet(CHUNK, base + here)
-            if here >= PER_SESSION and here + self.met < HITS and self._away.acquire(blocking=False):
+            self._debugger.begin(CHUNK, base + here)
+            here += self._debugger.end_meet()
+            if here >= PER_SESSION and not self._is_done(self.met + here) and self._away.acquire(blocking=False):
                 break
         self.met += here
 
 
-@contextmanager
-def log_of(port: int, file: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Log system calls beside the debuggers."""
-    words = [*server_command(), "strace", "-o", str(file), f"localhost:{port}"]
-    with subprocess.Popen(words, env=environment(), process_group=0) as log:
-        try:
-            yield log
-        finally:
-            log.kill()
+class Stage:
+    """The program, its server, and three debuggers with a breakpoint each, none of which has come yet."""
 
-
-def check_log(text: str, program: Program, pid: int) -> None:
-    """Compare the calls of each thread with what the program has counted."""
-    lines = joined(re.sub(" +=", " =", text))
-    seeks, waits, tids = (numbers(pid, program.address(name), THREADS) for name in ("seeks", "waits", "tids"))
-    for tid, sought, waited in zip(tids, seeks, waits, strict=True):
-        mine = [line for line in lines[tid] if line.startswith(("lseek(", "futex("))]
-        assert [line for line in mine if line.startswith("lseek(")] == [
-            f"lseek(-1, {each}, SEEK_SET) = -1 EBADF (Bad file descriptor)" for each in range(sought)
+    def __init__(self, program: Program, tracee: Tracee, port: int, gdb: StartGdb, lldb: StartLldb) -> None:
+        other = OTHER_GDB if Path(OTHER_GDB).exists() else None
+        self.program = program
+        self.tracee = tracee
+        self.port = port
+        self.gates = gates = [Gate(program, tracee, kind) for kind in range(len(NAMES))]
+        self.debuggers: list[Debugger] = [
+            GdbSide(gdb, program, port, gates[0], None),
+            GdbSide(gdb, program, port, gates[1], other),
+            LldbSide(lldb, program, port, gates[2]),
         ]
-        assert sum(line.startswith("futex(") for line in mine) == waited
-        # Beyond that, what the C library does at a thread's end.
-        rest = [line for line in lines[tid] if line not in mine]
-        assert all(re.match(r"rt_sigprocmask|madvise|exit\(|\+\+\+ exited with 0", line) for line in rest), rest
-    assert sum(seeks) >= 3 * HITS
+
+    def check_free(self) -> None:
+        """Check that nothing of the debuggers is left in the program, and end it."""
+        proc.wait_untraced(self.tracee.pid)
+        proc.check_text(self.tracee.pid, self.program)
+        self.tracee.ping()
+        assert self.tracee.finish() == 0
 
 
-def untraced(program: Program, total: int) -> str:
-    """Return what the program says when nobody looks at it."""
-    with running(program, total) as tracee:
-        tracee.tell("ABCe")
-        line = tracee.line()
-        assert tracee.finish() == 0
-    return line
+@pytest.fixture
+def stage(build: TraceeBuilder, gdb: StartGdb, lldb: StartLldb) -> Iterator[Callable[[int], Stage]]:
+    """Set a stage whose functions are called so many times each."""
+    program = build("e2e_stack")
+    with ExitStack() as stack:
+
+        def set_up(total: int) -> Stage:
+            tracee = stack.enter_context(running(program, total))
+            stub = stack.enter_context(attach(tracee.pid))
+            return Stage(program, tracee, stub.port, gdb, lldb)
+
+        yield set_up
 
 
 @pytest.mark.timeout(DEADLINE + 60)
-def test_debuggers_and_a_log_on_one_program(
-    build: TraceeBuilder, gdb: StartGdb, lldb: StartLldb, tmp_path: Path
+def test_debuggers_and_a_log_on_one_program_meet_every_hit_and_every_call(
+    stage: Callable[[int], Stage], tmp_path: Path
 ) -> None:
-    program = build("e2e_stack")
-    # Each leave lets the calls of at most all threads pass unseen.
-    total = HITS + 2 * THREADS * (HITS // PER_SESSION + 2)
-    expected = untraced(program, total)
+    # Each leave lets the calls of at most all threads pass unseen; who cannot leave yet goes on.
+    total = HITS + 2 * THREADS * (HITS // PER_SESSION) + 4000
+    here = stage(total)
+    tracee, gates, debuggers = here.tracee, here.gates, here.debuggers
     begin = time.monotonic()
-    with running(program, total) as tracee, attach(tracee.pid) as stub:
-        gates = [Gate(program, tracee, kind) for kind in range(3)]
-        other = OTHER_GDB if Path(OTHER_GDB).exists() else None
-        debuggers: list[Debugger] = [
-            GdbSide(gdb, program, stub.port, gates[0], None),
-            GdbSide(gdb, program, stub.port, gates[1], other),
-            LldbSide(lldb, program, stub.port, gates[2]),
-        ]
-        away, failed = threading.Lock(), threading.Event()
-        players = [Player(each, gate, away, failed) for each, gate in zip(debuggers, gates, strict=True)]
-        for each in debuggers:
-            each.come()
-        with ThreadPoolExecutor(len(players)) as pool:
-            playing = [pool.submit(each.play) for each in players]
-            # It answers, so all three have let it run.
-            tracee.ping()
-            file = tmp_path / "log"
-            with log_of(stub.port, file) as log:
-                proc.wait_until(
-                    lambda: file.exists() and file.read_text().count(" futex(") >= THREADS,
-                    "the log has begun: it shows what each thread waits in",
-                )
-                for gate in gates:
-                    gate.open()
-                for play in playing:
-                    play.result(DEADLINE)
-                tracee.tell("e")
-                assert tracee.line(60) == expected
-                for debugger in debuggers:
-                    debugger.end()
-                assert log.wait(30) == 0
-        proc.wait_untraced(tracee.pid)
-        proc.check_text(tracee.pid, program)
-        check_log(file.read_text(), program, tracee.pid)
+    away, failed = threading.Lock(), threading.Event()
+    players = [Player(each, gate, away, failed) for each, gate in zip(debuggers, gates, strict=True)]
+    for each in debuggers:
+        each.come()
+    with ThreadPoolExecutor(len(players)) as pool:
+        playing = [pool.submit(each.play) for each in players]
+        # It answers, so all three have let it run.
         tracee.ping()
-        assert tracee.finish() == 0
-        met = ", ".join(
-            f"{gate.name} {each.met} in {each.sessions}" for gate, each in zip(gates, players, strict=True)
-        )
-        print(f"hits and sessions: {met}; {time.monotonic() - begin:.0f} s")
-        assert min(each.met for each in players) >= HITS
+        with log_beside(here.port, tmp_path / "log") as log:
+            log.wait_until_begun()
+            tracee.tell(OPEN)
+            for play in playing:
+                play.result(DEADLINE)
+            tracee.tell("e")
+            assert tracee.line(60) == untraced(here.program, total)
+            for debugger in debuggers:
+                debugger.end()
+            assert log.process.wait(30) == 0
+            assert log.check(here.program, tracee.pid) == 3 * total
+    here.check_free()
+    met = ", ".join(f"{each.met} in {each.sessions} sessions" for each in players)
+    print(f"hits: {met}; {time.monotonic() - begin:.0f} s")
+    assert min(each.met for each in players) >= HITS
+
+
+def test_each_client_is_killed_in_turn_and_the_others_go_on(
+    stage: Callable[[int], Stage], gdb: StartGdb, tmp_path: Path
+) -> None:
+    total = 3000
+    here = stage(total)
+    first, second, third = here.debuggers
+    for each in here.debuggers:
+        each.come()
+        each.begin(total, 0)
+    here.tracee.ping()
+    with log_beside(here.port, tmp_path / "log") as log:
+        log.wait_until_begun()
+        here.tracee.tell(OPEN)
+        left = dict(zip(here.debuggers, here.gates, strict=True))
+        for victim in (first, None, third, second):
+            for gate in left.values():
+                gate.wait_for_more(20)
+            # None of them has met anything odd: it would have answered.
+            assert not any(each.has_answered() for each in left)
+            if victim is None:
+                log.process.kill()
+                log.process.wait()
+            else:
+                victim.leave("crash")
+                del left[victim]
+    log.check_beginning(here.program, here.tracee.pid)
+    # The process is as the last one left it, and the next client's.
+    last = gdb(here.program, ["set sysroot /"])
+    last.connect(here.port)
+    last.detach()
+    here.tracee.tell("e")
+    assert here.tracee.line(60) == untraced(here.program, total)
+    here.check_free()
+
+
+@pytest.mark.parametrize("which", ["gdb", "lldb"])
+def test_a_debugger_that_is_stopped_delays_the_others_by_what_it_holds_only(
+    stage: Callable[[int], Stage], which: str
+) -> None:
+    total = 1000
+    here = stage(total)
+    one, other, lldb = here.debuggers
+    stopped, gate = (one, here.gates[0]) if which == "gdb" else (lldb, here.gates[2])
+    assert isinstance(other, GdbSide)
+    stopped.come()
+    other.come()
+    stopped.begin(1, 0)
+    other.begin(1, 0)
+    here.tracee.ping()
+    stopped.signal(signal.SIGSTOP)
+    # It holds nothing: the other one meets its hits as ever.
+    here.gates[1].open()
+    other.end_meet()
+    other.begin(50, 1)
+    other.end_meet()
+    other.look_on()
+    # Once its own breakpoint is met it holds everything, and the other one can look all the same.
+    gate.open()
+    with RspClient(here.port) as watcher:
+        watcher.handshake()
+
+        def held() -> bool:
+            threads = watcher.monitor("threads").splitlines()
+            return all("held by client 1" in line for line in threads)
+
+        proc.wait_until(held, "everything is held for the debugger that is stopped", 20)
+    assert other.look() == here.gates[1].entered
+    assert gate.entered == 0
+    stopped.signal(signal.SIGCONT)
+    stopped.end_meet()
+    stopped.leave("detach")
+    here.tracee.tell(OPEN + "e")
+    assert here.tracee.line(60) == untraced(here.program, total)
+    other.end()
+    here.check_free()

@@ -344,6 +344,16 @@ class RspClient:
         assert reply == "l", f"the thread list ends with {reply!r}"
         return found
 
+    def monitor(self, words: str) -> str:
+        """Return what a monitor command prints, which may come in the reply or before it."""
+        text = ""
+        reply = self.ask("qRcmd," + words.encode().hex())
+        while reply.startswith("O") and reply != "OK":
+            text += bytes.fromhex(reply[1:]).decode()
+            reply = self.receive()
+        assert reply == "OK", f"monitor {words} answered {reply!r}"
+        return text
+
     # Objects, registers, memory
 
     def read_object(self, name: str, annex: str = "") -> bytes:

@@ -117,7 +117,8 @@ class _Meeting:
         counted = evaluate(self.counter) - self.base
         if stop.get("numbers") != [self.number] or counted != self.met:
             self.odd.append({"met": self.met, "counted": counted, "stop": stop})
-        self.met += 1
+        else:
+            self.met += 1
         if self.met == self.count or self.odd:
             self.over.set()
         else:
@@ -147,14 +148,14 @@ def _begin_meeting(meeting: _Meeting) -> None:
 
 
 def meet(number: int, count: int, counter: str, base: int) -> Fact:
-    """Continue to a breakpoint so many times, waiting outside gdb's thread; return what was odd about that.
+    """Continue to a breakpoint so many times, waiting outside gdb's thread; return how often, and what was odd.
 
     Odd is a stop of another kind, and one at which the program has not counted ``base`` and each hit before.
     """
     meeting = _Meeting(number, count, counter, base)
     gdb.post_event(lambda: _begin_meeting(meeting))
     meeting.over.wait()
-    return meeting.odd
+    return meeting.met, meeting.odd
 
 
 def evaluate(expression: str) -> int:

@@ -23,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from tests.support import proc
 from tests.support.tracees import Program, environment
 
 DRIVER = Path(__file__).with_name("gdb_driver.py")
@@ -152,6 +153,12 @@ class GdbSession:
         self._stdin.close()
         self._link.close()
 
+    def send_signal(self, number: int) -> None:
+        """Send gdb a signal; return once it has stopped, if that is what stops it."""
+        os.killpg(self._process.pid, number)
+        if number == signal.SIGSTOP:
+            proc.wait_until(lambda: proc.state(self._process.pid) == "T", "gdb is stopped")
+
     # The conversation with the driver
 
     def _evidence(self) -> str:
@@ -179,6 +186,10 @@ class GdbSession:
         if "error" in answer:
             raise GdbError(answer["error"])
         return answer["value"]
+
+    def has_answered(self) -> bool:
+        """Tell whether ``end`` would not have to wait."""
+        return bool(select.select([self._link], [], [], 0)[0])
 
     def ask(self, verb: str, **arguments: object) -> Any:
         """Do one verb and return its fact."""
@@ -276,9 +287,11 @@ class GdbSession:
         """Continue to a breakpoint so many times; ``end_meet`` returns what was odd about that."""
         self.begin("meet", number=number, count=count, counter=counter, base=base)
 
-    def end_meet(self, seconds: float = DEADLINE) -> list[object]:
-        """Return each stop that was another, or at which an expression was not ``base`` and the hits before."""
-        return list(self.end(seconds))
+    def end_meet(self, seconds: float = DEADLINE) -> tuple[int, list[Any]]:
+        """Return how often it was met, and a stop that was another, or at which an expression was not ``base`` and
+        the hits before."""
+        met, odd = self.end(seconds)
+        return met, odd
 
     # Running
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -21,6 +22,7 @@ from typing import Any, Protocol, Self
 
 import pytest
 
+from tests.support import proc
 from tests.support.tracees import Program, environment
 
 DRIVER = Path(__file__).with_name("lldb_driver.py")
@@ -124,6 +126,16 @@ class LldbSession:
     def _do(self, verb: str, *arguments: object) -> Any:
         self._ask(verb, *arguments)
         return self._answer()
+
+    def has_answered(self) -> bool:
+        """Tell whether there is an answer to what was begun."""
+        return bool(select.select([self._sock], [], [], 0)[0])
+
+    def send_signal(self, number: int) -> None:
+        """Send lldb a signal; return once it has stopped, if that is what stops it."""
+        os.killpg(self._process.pid, number)
+        if number == signal.SIGSTOP:
+            proc.wait_until(lambda: proc.state(self._process.pid) == "T", "lldb is stopped")
 
     # ------------------------------------------------------------ verbs
 
