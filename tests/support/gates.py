@@ -91,9 +91,13 @@ class Log:
         """Wait until it shows what each thread waits in: the gates are closed, and the program runs."""
 
         def waits() -> bool:
-            return self._file.exists() and self._file.read_text().count(" futex(") >= THREADS
+            return self._file.read_text().count(" futex(") >= THREADS
 
         proc.wait_until(waits, "the log shows each thread", 30)
+
+    def wait_for(self, text: str) -> None:
+        """Wait until it has said something."""
+        proc.wait_until(lambda: text in self._file.read_text(), f"{text!r} in the log", 30)
 
     def check(self, program: Program, pid: int) -> int:
         """Compare the calls of each thread with what the program has counted; return how many there were."""
@@ -124,10 +128,16 @@ def _seeks(lines: list[str]) -> list[str]:
 
 
 @contextmanager
-def log_beside(port: int, file: Path) -> Iterator[Log]:
-    """Log system calls of what a server traces."""
-    words = [*server_command(), "strace", "-o", str(file), f"localhost:{port}"]
-    with subprocess.Popen(words, env=environment(), process_group=0) as process:
+def log_beside(port: int, file: Path, *, remarks: bool = False) -> Iterator[Log]:
+    """Log system calls of what a server traces.
+
+    Args:
+        port: Where it listens.
+        file: Takes the log.
+        remarks: With what is said about the log itself, and no name of a thread that is alone.
+    """
+    words = [*server_command(), "strace", *(() if remarks else ("-o", str(file))), f"localhost:{port}"]
+    with file.open("wb") as end, subprocess.Popen(words, stderr=end, env=environment(), process_group=0) as process:
         try:
             yield Log(process, file)
         finally:
