@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-import pytest
-
-from tests.support.debuggers.gdb_session import StartGdb
+from tests.support.debuggers.gdb_session import OTHER_GDB, StartGdb
 from tests.support.debuggers.lldb_session import StartLldb
 from tests.support.stub import attach, launch
 from tests.support.tracees import Program, Tracee, TraceeBuilder, running
 
-#: Another gdb than the first one, where there is one.
-OTHER_GDB = os.environ.get("OTHER_GDB", "/usr/local/bin/gdb")
 
-
-def with_gdb(gdb: StartGdb, port: int, program: Program, tracee: Tracee) -> None:
+def with_gdb(gdb: StartGdb, port: int, program: Program, tracee: Tracee, command: str | None = None) -> None:
     """Do with a gdb what users do: a breakpoint, a step, a backtrace, a register."""
-    session = gdb(program, ["set sysroot /"])
+    session = gdb(program, ["set sysroot /"], command=command)
     session.connect(port)
     number = session.break_at("spot")
     session.begin_cont()
@@ -63,10 +55,7 @@ def test_one_after_the_other(build: TraceeBuilder, gdb: StartGdb, lldb: StartLld
     with running(program) as tracee, attach(tracee.pid) as stub:
         with_gdb(gdb, stub.port, program, tracee)
         with_lldb(lldb, stub.port, program, tracee)
-        with pytest.MonkeyPatch.context() as patch:
-            if Path(OTHER_GDB).exists():
-                patch.setenv("GDB", OTHER_GDB)
-            with_gdb(gdb, stub.port, program, tracee)
+        with_gdb(gdb, stub.port, program, tracee, OTHER_GDB)
 
 
 def test_both_at_once(build: TraceeBuilder, gdb: StartGdb, lldb: StartLldb) -> None:

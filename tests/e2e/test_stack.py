@@ -19,7 +19,7 @@ from typing import ClassVar, Protocol
 import pytest
 
 from tests.support import proc
-from tests.support.debuggers.gdb_session import GdbSession, StartGdb
+from tests.support.debuggers.gdb_session import OTHER_GDB, GdbSession, StartGdb
 from tests.support.debuggers.lldb_session import LldbSession, StartLldb
 from tests.support.gates import NAMES, OPEN, THREADS, Gate, log_beside, untraced
 from tests.support.rsp_client import RspClient
@@ -33,7 +33,6 @@ PER_SESSION = min(1000, HITS // 3)
 CHUNK, CHUNK_SECONDS = max(1, PER_SESSION // 16), 60.0
 #: Seconds for everything, with much to spare.
 DEADLINE = 180 + HITS * 0.3
-OTHER_GDB = os.environ.get("OTHER_GDB", "/usr/local/bin/gdb")
 
 
 class Debugger(Protocol):
@@ -214,14 +213,13 @@ class Stage:
     """The program, its server, and three debuggers with a breakpoint each, none of which has come yet."""
 
     def __init__(self, program: Program, tracee: Tracee, port: int, gdb: StartGdb, lldb: StartLldb) -> None:
-        other = OTHER_GDB if Path(OTHER_GDB).exists() else None
         self.program = program
         self.tracee = tracee
         self.port = port
         self.gates = gates = [Gate(program, tracee, kind) for kind in range(len(NAMES))]
         self.debuggers: list[Debugger] = [
             GdbSide(gdb, program, port, gates[0], None),
-            GdbSide(gdb, program, port, gates[1], other),
+            GdbSide(gdb, program, port, gates[1], OTHER_GDB),
             LldbSide(lldb, program, port, gates[2]),
         ]
 

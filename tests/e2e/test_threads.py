@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from tests.support import proc
-from tests.support.debuggers.gdb_session import GdbSession, StartGdb, Thread
+from tests.support.debuggers.gdb_session import OTHER_GDB, GdbSession, StartGdb, Thread
 from tests.support.offers import not_offered
-from tests.support.stub import Stub, launch, multi
+from tests.support.stub import Stub, attach, launch, multi
 from tests.support.tracees import TraceeBuilder, running
 
 WORKERS = 7
@@ -174,6 +176,31 @@ def test_in_non_stop_mode_one_thread_stops_and_the_others_run(build: TraceeBuild
         session.execute("continue -a &")
         stub.tell("q")
         assert session.wait_stops()[0].is_exit(0)
+
+
+@pytest.mark.parametrize("mode", ["set non-stop on", "maint set target-non-stop on"])
+@pytest.mark.parametrize("command", ["gdb", "other gdb"])
+def test_a_gdb_in_non_stop_mode_connects_to_threads_that_stand(
+    build: TraceeBuilder, gdb: StartGdb, mode: str, command: str
+) -> None:
+    other = OTHER_GDB if command == "other gdb" else None
+    with running(build("e2e_team"), 3) as tracee, attach(tracee.pid) as stub:
+        session = gdb(build("e2e_team"), [mode, "set sysroot /"], command=other)
+        session.connect(stub.port)
+        proc.wait_until(
+            lambda: [each.running for each in session.threads()] == [False] * 4, "gdb knows how all stand"
+        )
+        threads = in_order(session)
+        assert [session.backtrace(each.tid)[-1] for each in threads[:1]] == ["main"]
+        session.wait_stops(0, 0)
+        session.execute("continue -a &" if mode == "set non-stop on" else "continue &")
+        tracee.ping()
+        session.execute("interrupt -a" if mode == "set non-stop on" else "interrupt")
+        stops = session.wait_stops(4 if mode == "set non-stop on" else 1)
+        assert {each.tid for each in stops} <= {each.tid for each in threads}
+        session.execute("detach")
+        tracee.ping()
+        assert tracee.finish() == 0
 
 
 def test_stepping_in_non_stop_mode_moves_one_thread(build: TraceeBuilder, gdb: StartGdb) -> None:

@@ -72,6 +72,8 @@ class Conversation:
         self._postponed: list[bytes] = []
         #: A reply that takes long: the generator returns it.
         self._job: Generator[None, None, bytes] | None = None
+        #: Called with the name of each packet that was answered: what is to be said may have to wait for one.
+        self.afterwards: Callable[[bytes], None] | None = None
         #: Called with each payload, for the recorder: ``<`` from the client, ``>`` to it.
         self.watch: Callable[[str, bytes], None] | None = None
 
@@ -134,6 +136,8 @@ class Conversation:
             self.send(reply)
             if self._acks_end:
                 self.acks = self._acks_end = False
+            if self.afterwards is not None:
+                self.afterwards(row.name)
 
     def _check_allowed(self, name: bytes) -> None:
         """Refuse a packet that this client may not send.

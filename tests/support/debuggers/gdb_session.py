@@ -2,8 +2,8 @@
 
 Used by: the end-to-end tests.
 
-``GDB`` in the environment names another gdb than the one in the path.  ``GDB_PACKETS=1`` adds the packets to what a
-failure shows.
+``GDB`` in the environment names another gdb than the one in the path, ``OTHER_GDB`` the second one where two differ.
+``GDB_PACKETS=1`` adds the packets to what a failure shows.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from tests.support.tracees import Program, environment
 DRIVER = Path(__file__).with_name("gdb_driver.py")
 #: Seconds for one verb.
 DEADLINE = 20.0
+#: Another gdb than the first one; None where there is none, and the first one does for both.
+OTHER_GDB = shutil.which(os.environ.get("OTHER_GDB", "/usr/local/bin/gdb"))
 
 _settings = (
     "set confirm off",
