@@ -164,7 +164,9 @@ def test_checksum_is_the_sum_modulo_256(seed: bytes, times: int) -> None:
     assert checksum(data) == sum(data) & 0xFF
 
 
-@pytest.mark.parametrize("size", [0, 1, 4095, 4096, 4097, 32767, 32768, 32769, 98304, 131072, 1 << 20])
+@pytest.mark.parametrize(
+    "size", [0, 1, 255, 256, 257, 511, 512, 513, 4095, 4096, 4097, 32767, 32768, 32769, 98304, 131072, 1 << 20]
+)
 @pytest.mark.parametrize("byte", [0, 1, 0x80, 0xFF])
 def test_checksum_of_large_data(size: int, byte: int) -> None:
     assert checksum(bytes([byte]) * size) == (size * byte) & 0xFF
