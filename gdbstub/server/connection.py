@@ -23,8 +23,9 @@ from gdbstub.server.wording import say
 
 S = TypeVar("S", bound=Conversation)
 
-#: One read, bytes: a packet of the largest size and then some.
-_READ = 1 << 18
+#: What is read goes through here, a packet of the largest size and then some: a buffer of this size that is made for
+#: each read would be mapped and unmapped each time.
+_buffer = memoryview(bytearray(1 << 18))
 #: How much a client may leave unread, bytes.
 _BACKLOG = 64 << 20
 #: Packets served in a row before others get their turn.
@@ -40,10 +41,10 @@ class Channel:
         self.close = close
         self._sock = sock
         if sock is not None:
-            self.read: Callable[[int], bytes] = sock.recv
+            self.read_into: Callable[[memoryview], int] = sock.recv_into
             self.write: Callable[[bytes], int] = sock.send
         else:
-            self.read = lambda size: os.read(read_fd, size)
+            self.read_into = lambda buffer: os.readv(read_fd, [buffer])
             self.write = lambda data: os.write(write_fd, data)
 
     def at_end(self) -> bool:
@@ -151,14 +152,14 @@ class Connection(Generic[S]):
         self._drained.set()
 
     async def _read(self, on_first_bytes: Callable[[bytes], bool]) -> None:
-        read, fd = self.channel.read, self.channel.read_fd
+        read_into, fd = self.channel.read_into, self.channel.read_fd
         session, work = self.session, self._work
         wait_here = self._wait_here
         first = True
         turn = 0
         while True:
             try:
-                data = read(_READ)
+                length = read_into(_buffer)
             except BlockingIOError:
                 if wait_here(fd):
                     continue
@@ -167,8 +168,9 @@ class Connection(Generic[S]):
                 continue
             except OSError:
                 return
-            if not data:
+            if not length:
                 return
+            data = bytes(_buffer[:length])
             if first:
                 first = False
                 if not on_first_bytes(data):
