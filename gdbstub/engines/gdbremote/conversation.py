@@ -14,9 +14,10 @@ import errno
 import os
 from collections.abc import Callable, Generator, Iterable
 from time import perf_counter_ns
+from typing import Any
 
 from gdbstub.engines.gdbremote.dialect import Dialect, recognise
-from gdbstub.engines.gdbremote.dispatch import Handlers, handler_of
+from gdbstub.engines.gdbremote.dispatch import Handler, Handlers, handler_of
 from gdbstub.engines.gdbremote.features import Features
 from gdbstub.engines.gdbremote.offers import PACKET_SIZE
 from gdbstub.engines.gdbremote.role import Role
@@ -28,6 +29,10 @@ from gdbstub.target.files import HostFiles
 from gdbstub.target.ops import LaunchSpec
 from gdbstub.vocab.errors import StubError, TargetError
 
+#: Packets up to this size are remembered as parsed, bytes, and how many of them: a client that steps or walks over a
+#: breakpoint sends the same few again and again.
+_WORTH_REMEMBERING = 64
+_REMEMBERED = 256
 #: Replies from this size on are kept encoded in case the next one is the same, bytes.
 _WORTH_KEEPING = 512
 #: How long to work on one reply before others get their turn, nanoseconds.
@@ -64,6 +69,8 @@ class Conversation:
         #: Packets that are refused (``QAllow``), by name.
         self.denied: frozenset[bytes] = frozenset()
         self._framer = Framer()
+        #: Packets as they were parsed: row, handler and command.
+        self._known: dict[bytes, tuple[registry.Row, Handler, Any]] = {}
         self._out: list[bytes] = []
         self._last_reply = b""
         self._kept_payload = self._kept_packet = b""
@@ -114,22 +121,32 @@ class Conversation:
         if self._must_wait():
             self._postponed.append(payload)
             return
-        found = registry.find(payload)
         if not self.spoken:
             self.spoken = True
             self._begin()
-        if found is None:
-            self.send(EMPTY)
-            return
-        row, args = found
+        known = self._known.get(payload)
+        if known is None:
+            found = registry.find(payload)
+            if found is None:
+                self.send(EMPTY)
+                return
+            row, args = found
+            handler = self._handlers.get(row.command) or handler_of(row.command, self._handlers)
+            if handler is None:
+                self.send(EMPTY)
+                return
+            command = None
+        else:
+            row, handler, command = known
+            args = b""
         reply: Reply
-        handler = self._handlers.get(row.command) or handler_of(row.command, self._handlers)
-        if handler is None:
-            self.send(EMPTY)
-            return
         try:
             self._check_allowed(row.name)
-            reply = handler(self, row.parse(args))
+            if command is None:
+                command = row.parse(args)
+                if len(payload) <= _WORTH_REMEMBERING:
+                    self._remember(payload, row, handler, command)
+            reply = handler(self, command)
         except StubError as failure:
             reply = error_reply(failure, texts=True) if row.texts else self.refusal(failure)
         if reply is not LATER:
@@ -138,6 +155,16 @@ class Conversation:
                 self.acks = self._acks_end = False
             if self.afterwards is not None:
                 self.afterwards(row.name)
+
+    def _remember(self, payload: bytes, row: registry.Row, handler: Handler, command: Any) -> None:
+        """Keep what a packet was parsed to, if it is a value: what cannot be hashed may be changed by its handler."""
+        try:
+            hash(command)
+        except TypeError:
+            return
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[payload] = row, handler, command
 
     def _check_allowed(self, name: bytes) -> None:
         """Refuse a packet that this client may not send.

@@ -120,9 +120,10 @@ class Session(Conversation):
     def _check_allowed(self, name: bytes) -> None:
         if self.turned_away is not None:
             raise TargetError(errno.EBUSY, self.turned_away)
-        if self.role.observes and name not in OBSERVER_MAY:
+        if self.role is Role.OBSERVER and name not in OBSERVER_MAY:
             raise TargetError(errno.EPERM, f"an observer changes nothing: {name.decode()} is refused")
-        super()._check_allowed(name)
+        if self.denied:
+            super()._check_allowed(name)
 
     def refusal(self, failure: StubError) -> bytes:
         """Write a failure as this client wants to read it."""

@@ -166,6 +166,31 @@ def test_the_same_large_reply_twice_is_the_same_bytes() -> None:
     assert play.gets(b"g").sent() != first
 
 
+def test_a_packet_that_was_served_before_is_refused_once_it_is_forbidden() -> None:
+    play = Playbook(process())
+    for _ in range(3):
+        play.gets(b"Z0,401000,1").sends(b"OK")
+    play.gets(b"QAllow:InsertBreak:0").sends(b"OK")
+    play.gets(b"Z0,401000,1").sends(b"E.QAllow forbids Z to this connection")
+    play.gets(b"QAllow:InsertBreak:1").sends(b"OK")
+
+
+def test_a_packet_with_bad_arguments_is_refused_each_time() -> None:
+    play = Playbook(process())
+    first = play.gets(b"mxyz,4").sent()
+    assert first.startswith(b"E")
+    assert play.forget().gets(b"mxyz,4").sent() == first
+
+
+def test_packets_are_answered_the_same_however_many_others_came_between() -> None:
+    play = Playbook(process())
+    for _ in range(2):
+        play.gets(b"qC").sends(b"QCp64.64")
+        for address in range(0x1000, 0x1200):
+            play.gets(b"T%x" % address)
+        play.forget()
+
+
 def test_what_a_connection_holds_is_given_back() -> None:
     play = Playbook(process())
     play.session.close()
