@@ -9,7 +9,10 @@ four bytes of ``rax``, ``ymm0`` is ``xmm0`` with ``ymm0h`` behind it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import operator
+import struct
+from binascii import hexlify
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from gdbstub.arch.spec import ArchSpec, Regset
@@ -62,6 +65,30 @@ class Field(NamedTuple):
     place: slice
     #: The zeros behind them.
     padding: str
+
+
+class Writer:
+    """Writes general registers as fields of a stop reply, all at once.
+
+    Args:
+        fields: Which, in the order in which they are written.
+    """
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        in_regset = sorted(fields, key=lambda each: each.place.start)
+        layout = "="
+        at = 0
+        for each in in_regset:
+            layout += f"{each.place.start - at}x{each.place.stop - each.place.start}s"
+            at = each.place.stop
+        self._cut = struct.Struct(layout).unpack_from
+        self._order = operator.itemgetter(*[in_regset.index(each) for each in fields])
+        self._form = b"".join([f"{each.key}%b{each.padding};".encode("ascii") for each in fields])
+
+    def write(self, regset: bytes) -> bytes:
+        """Return the fields with the values of a general regset."""
+        values: tuple[bytes, ...] = self._order(self._cut(hexlify(regset)))
+        return self._form % values
 
 
 class Draft(NamedTuple):
@@ -143,6 +170,8 @@ class Catalogue:
 
         #: What stop replies carry: all general registers.
         self.expedited = tuple(map(field, self.general))
+        #: Writes them.
+        self.writer = Writer(self.expedited)
         #: What is told of every thread: where it is.
         self.essential = tuple(map(field, (self.pc, self.sp, self.fp)))
 

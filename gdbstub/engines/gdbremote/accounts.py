@@ -7,7 +7,9 @@ Spec: LLDB's "GDB Remote Protocol Extensions", "Stop reply packet extensions", "
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from binascii import hexlify
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gdbstub.arch.x86_catalogue import x86_catalogue
@@ -29,12 +31,16 @@ from gdbstub.vocab.siginfo import fault_text
 from gdbstub.vocab.signals import name_of
 
 if TYPE_CHECKING:
+    from gdbstub.arch.catalogue import Catalogue
     from gdbstub.engines.gdbremote.session import Session
 
 _SIGTRAP = 5
 
 #: A thread's name that has none of these may stand in a packet as it is.
 _needs_hex = re.compile(r"[$#+\-;:*}]|[^ -~]").search
+
+#: How many threads' names are kept as they are sent.
+_NAMES_KEPT = 256
 
 #: How many frames' saved frame pointer and return address go along.
 _FRAMES = 2
@@ -55,6 +61,10 @@ class Account(NamedTuple):
 #: It stands because others do.
 NO_REASON = Account(0)
 
+_NOTHING: Mapping[Tid, Account] = {}
+_AT_BREAKPOINT = Account(_SIGTRAP, "breakpoint")
+_STEPPED = Account(_SIGTRAP, "trace")
+
 
 def account(session: Session, event: TraceEvent, sig: int | None = None) -> Account:
     """Say why a thread stands.
@@ -66,9 +76,9 @@ def account(session: Session, event: TraceEvent, sig: int | None = None) -> Acco
     """
     match event:
         case SiteHit():
-            return Account(_SIGTRAP, "breakpoint")
+            return _AT_BREAKPOINT
         case StepDone():
-            return Account(_SIGTRAP, "trace")
+            return _STEPPED
         case WatchHit():
             return Account(_SIGTRAP, "watchpoint", f"{event.address} 0 {event.address}")
         case SignalStop():
@@ -88,6 +98,40 @@ def account(session: Session, event: TraceEvent, sig: int | None = None) -> Acco
             return Account(_SIGTRAP)
 
 
+class Accounts:
+    """Why threads stand, of those that have a reason, as a client was told.
+
+    Args:
+        session: Whose client.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._by_pid: dict[Pid, dict[Tid, Account]] = {}
+
+    def of(self, pid: Pid) -> Mapping[Tid, Account]:
+        """Return those of one process."""
+        return self._by_pid.get(pid, _NOTHING)
+
+    def note(self, event: TraceEvent, sig: int | None, others: Mapping[Tid, TraceEvent]) -> Account:
+        """Keep why threads stand: return why the one does that an event is about; see ``account``."""
+        why = account(self._session, event, sig)
+        self._by_pid.setdefault(event.pid, {})[event.tid] = why
+        for tid, other in others.items():
+            self._by_pid.setdefault(other.pid, {})[tid] = account(self._session, other)
+        return why
+
+    def drop(self, pid: Pid, tid: Tid) -> None:
+        """Forget one thread."""
+        if pid in self._by_pid:
+            self._by_pid[pid].pop(tid, None)
+
+    def forget(self, pids: Iterable[Pid]) -> None:
+        """Forget all threads of processes: they are resumed, or gone."""
+        for pid in pids:
+            self._by_pid.pop(pid, None)
+
+
 def _signal_text(session: Session, event: SignalStop) -> str:
     """Describe a signal that the kernel raised for something the thread did; nothing of others."""
     try:
@@ -97,73 +141,79 @@ def _signal_text(session: Session, event: SignalStop) -> str:
     return f"signal {name_of(event.signal)}: {text}" if text else ""
 
 
-def _field(key: str, text: str) -> str:
-    return f"{key}:{text.encode('utf-8', 'surrogateescape').hex()};"
+def _field(key: bytes, text: str) -> bytes:
+    return b"%b:%b;" % (key, hexlify(text.encode("utf-8", "surrogateescape")))
 
 
-def _name_field(name: str | None) -> str:
-    if not name:
-        return ""
-    return _field("hexname", name) if _needs_hex(name) else f"name:{name};"
+@lru_cache(_NAMES_KEPT)
+def _name_field(name: str) -> bytes:
+    return _field(b"hexname", name) if _needs_hex(name) else b"name:%b;" % name.encode()
 
 
-def described_stop(session: Session, event: TraceEvent, sig: int | None = None) -> bytes:
-    """Make the stop reply of an event; see ``account``."""
-    return _stop_reply(session, event.pid, event.tid, account(session, event, sig))
+def described_stop(session: Session, event: TraceEvent, why: Account) -> bytes:
+    """Make the stop reply of an event."""
+    return _stop_reply(session, event.pid, event.tid, why)
 
 
 def thread_stop(session: Session, pid: Pid, tid: Tid, *, listing: bool = True) -> bytes:
     """Make the stop reply of one thread, whatever it stands for; the list of all threads may be left out."""
-    return _stop_reply(session, pid, tid, session.reports.account_of(tid), listing=listing)
+    return _stop_reply(session, pid, tid, session.reports.accounts.of(pid).get(tid, NO_REASON), listing=listing)
 
 
 def _stop_reply(session: Session, pid: Pid, tid: Tid, why: Account, *, listing: bool = True) -> bytes:
-    target = session.target
-    process = f"p{pid:x}." if session.features.multiprocess else ""
-    parts = [f"T{why.signal:02x}thread:{process}{tid:x};"]
+    target, features = session.target, session.features
+    if features.multiprocess:
+        parts = [b"T%02xthread:p%x.%x;" % (why.signal, pid, tid)]
+    else:
+        parts = [b"T%02xthread:%x;" % (why.signal, tid)]
     try:
-        parts.append(_name_field(target.thread_name(tid)))
+        name = target.thread_name(tid)
+        if name:
+            parts.append(_name_field(name))
     except StubError:
         # It died between its stop and this report: the client learns of that by the exit.
-        parts.append("")
-    if listing and session.features.threads_in_stops:
-        parts.extend(_all_threads(session, pid))
+        parts.append(b"")
+    if listing and features.threads_in_stops:
+        parts.append(_all_threads(session, pid))
     try:
         listed = x86_catalogue(target.arch(pid))
-        block = target.general_registers(tid).hex()
-        parts.extend([f"{key}{block[place]}{padding};" for _, key, place, padding in listed.expedited])
-        parts.extend(f"memory:{at:#x}={data.hex()};" for at, data in _frames(session, pid, tid))
+        block = target.general_registers(tid)
+        parts.append(listed.writer.write(block))
+        parts += [b"memory:%#x=%b;" % (at, hexlify(data)) for at, data in _frames(session, pid, block, listed)]
     except StubError:
-        parts.append("")
+        parts.append(b"")
     if why.reason:
-        parts.append(f"reason:{why.reason};")
+        parts.append(b"reason:%b;" % why.reason.encode())
     if why.description:
-        parts.append(_field("description", why.description))
-    parts.append(why.more)
-    return "".join(parts).encode()
+        parts.append(_field(b"description", why.description))
+    if why.more:
+        parts.append(why.more.encode())
+    return b"".join(parts)
 
 
-def _all_threads(session: Session, pid: Pid) -> Iterator[str]:
-    """Yield the fields about all threads of a process."""
+def _all_threads(session: Session, pid: Pid) -> bytes:
+    """Return the fields about all threads of a process."""
     target = session.target
     tids = session.listed_threads(pid)
-    yield f"threads:{','.join([f'{tid:x}' for tid in tids])};"
+    reasons = b""
     if len(tids) > 1:
-        with_reasons = [tid for tid in tids if session.reports.account_of(tid) is not NO_REASON]
-        yield f"jstopinfo:{_json(_members(session, tid) for tid in with_reasons).hex()};"
+        accounts = session.reports.accounts.of(pid)
+        with_reasons = [tid for tid in tids if accounts.get(tid, NO_REASON) is not NO_REASON]
+        reasons = b"jstopinfo:%b;" % hexlify(_json(_members(session, pid, tid) for tid in with_reasons))
     digits = 2 * target.arch(pid).pointer_size
-    pcs: list[str] = []
+    pcs: list[bytes] = []
     for tid in tids:
         try:
-            pcs.append(f"{target.pc(tid):0{digits}x}")
+            pcs.append(b"%0*x" % (digits, target.pc(tid)))
         except StubError:
-            pcs.append("0" * digits)
-    yield f"thread-pcs:{','.join(pcs)};"
+            pcs.append(b"0" * digits)
+    listed = b",".join([b"%x" % tid for tid in tids])
+    return b"threads:%b;%bthread-pcs:%b;" % (listed, reasons, b",".join(pcs))
 
 
-def _members(session: Session, tid: Tid) -> dict[str, Any]:
+def _members(session: Session, pid: Pid, tid: Tid) -> dict[str, Any]:
     """Return the members of one thread's object in JSON."""
-    why = session.reports.account_of(tid)
+    why = session.reports.accounts.of(pid).get(tid, NO_REASON)
     members: dict[str, Any] = {"tid": tid}
     if why.signal:
         members["signal"] = why.signal
@@ -187,13 +237,14 @@ def threads_json(session: Session, pid: Pid) -> bytes:
 
     def described() -> Iterator[dict[str, Any]]:
         for tid in session.listed_threads(pid):
-            members = _members(session, tid)
+            members = _members(session, pid, tid)
             try:
-                block = target.general_registers(tid).hex()
+                block = target.general_registers(tid)
+                digits = block.hex()
                 members["registers"] = {
-                    str(number): block[place] + padding for number, _, place, padding in listed.essential
+                    str(number): digits[place] + padding for number, _, place, padding in listed.essential
                 }
-                memory = [{"address": at, "bytes": data.hex()} for at, data in _frames(session, pid, tid)]
+                memory = [{"address": at, "bytes": data.hex()} for at, data in _frames(session, pid, block, listed)]
                 if memory:
                     members["memory"] = memory
             except StubError:
@@ -211,18 +262,15 @@ def _json(items: Iterable[dict[str, Any]]) -> bytes:
     return json.dumps(list(items), separators=(",", ":")).encode("ascii")
 
 
-def _frames(session: Session, pid: Pid, tid: Tid) -> Sequence[tuple[Addr, bytes]]:
+def _frames(session: Session, pid: Pid, block: bytes, listed: Catalogue) -> Sequence[tuple[Addr, bytes]]:
     """Follow the chain of frame pointers: what each frame keeps of its caller, for the client's cache."""
-    target = session.target
-    listed = x86_catalogue(target.arch(pid))
     size = listed.spec.pointer_size
-    block = target.general_registers(tid)
     frame = int.from_bytes(block[listed.fp_offset : listed.fp_offset + size], "little")
     lowest = int.from_bytes(block[listed.sp_offset : listed.sp_offset + size], "little")
     found: list[tuple[Addr, bytes]] = []
     while len(found) < _FRAMES and lowest <= frame and frame % size == 0:
         try:
-            data = target.read_memory(pid, Addr(frame), 2 * size)
+            data = session.target.read_memory(pid, Addr(frame), 2 * size)
         except StubError:
             break
         if len(data) < 2 * size:
@@ -236,7 +284,7 @@ def thread_json(session: Session, tid: Tid) -> bytes:
     """Say what else is known about one thread."""
     import json
 
-    members = _members(session, tid)
+    members = _members(session, session.target.pid_of(tid), tid)
     core = session.target.thread_core(tid)
     if core is not None:
         members["core"] = core

@@ -53,6 +53,8 @@ class ProcessStops:
 
     def untold_processes(self) -> set[Pid]:
         """Return the children whose beginning is still to be told."""
+        if not self._coming and not self._more:
+            return set()
         events = (event for event, _ in self._coming.values())
         return {event.child for event in (*events, *self._more.values()) if isinstance(event, Forked)}
 
@@ -108,7 +110,7 @@ class ProcessStops:
         for each in (event, *more.values()):
             if isinstance(each, SignalStop):
                 reports.signalled.add(each.tid)
-        reports.describe(event, sig, more)
+        reports.accounts.note(event, sig, more)
         self._first[pid] = event.tid
         session.general = event.tid
         if sig is None:

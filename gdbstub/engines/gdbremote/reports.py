@@ -24,7 +24,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from gdbstub.engines.gdbremote import faults
-from gdbstub.engines.gdbremote.accounts import NO_REASON, Account, account
+from gdbstub.engines.gdbremote.accounts import Account, Accounts, described_stop
 from gdbstub.engines.gdbremote.notifications import Notifications
 from gdbstub.engines.gdbremote.processstops import ProcessStops
 from gdbstub.engines.gdbremote.stops import exit_reply, stop_reply, thread_exit_reply
@@ -42,6 +42,7 @@ from gdbstub.target.events import (
     SignalStop,
     SiteHit,
     StepDone,
+    SyscallStop,
     ThreadExited,
     ThreadStarted,
     TraceEvent,
@@ -92,6 +93,10 @@ class Resumption(NamedTuple):
 #: What may be told of several threads in one stop.
 _TOLD_TOGETHER = (SiteHit, WatchHit, StepDone, SignalStop)
 
+#: Events that are told and ask for nothing else.
+_PLAIN = frozenset((SiteHit, WatchHit, StepDone, SignalStop, SyscallStop))
+_ENDS = (ProcessExited, ThreadExited)
+
 
 class Reports:
     """The stops, exits and replies that one client waits for or has not been told of.
@@ -114,8 +119,8 @@ class Reports:
         self.interrupted = False
         #: Processes that are being killed at this client's wish.
         self.killing: set[Pid] = set()
-        #: Why threads stand, of those that have a reason, as the client was told; kept where the dialect describes.
-        self._accounts: dict[Tid, Account] = {}
+        #: Kept where the dialect describes.
+        self.accounts = Accounts(session)
         #: Threads whose reported signal the client has not decided yet.
         self.signalled: set[Tid] = set()
         #: The process whose ``vAttach`` is awaited.
@@ -144,17 +149,17 @@ class Reports:
         if self.awaiting is not Awaiting.NOTHING:
             raise faults.running()
 
-    def account_of(self, tid: Tid) -> Account:
-        """Return why a thread stands, as the client was told."""
-        return self._accounts.get(tid, NO_REASON)
-
     def untold_processes(self) -> set[Pid]:
         """Return the children whose beginning is still to be reported."""
+        if self.chosen is None and not self.pending:
+            return self.processes.untold_processes()
         untold = {event.child for event in (self.chosen, *self.pending.values()) if isinstance(event, Forked)}
         return untold | self.processes.untold_processes()
 
     def untold_threads(self) -> set[Tid]:
         """Return the threads whose beginning is still to be reported: they are not to be listed."""
+        if self.chosen is None and not self.pending:
+            return set()
         return {event.child for event in (self.chosen, *self.pending.values()) if isinstance(event, Cloned)}
 
     def notify(self, payload: bytes) -> None:
@@ -165,6 +170,35 @@ class Reports:
 
     def on_event(self, event: TraceEvent) -> Vote:
         """Answer an event."""
+        if type(event) not in _PLAIN:
+            vote = self._special(event)
+            if vote is not None:
+                return vote
+        session = self._session
+        if session.nonstop:
+            if session.dialect.whole_processes:
+                return self.processes.on_event(event)
+            if isinstance(event, SignalStop):
+                self.signalled.add(event.tid)
+            session.host.note_stop(event.pid, event)
+            self.notify(stop_reply(session, event))
+            return Vote.STOP
+        if (
+            self.chosen is None
+            and self.awaiting is not Awaiting.NOTHING
+            and (
+                self.awaiting is not Awaiting.STOP
+                or self._target.vote_of(self._engine_id, event.tid) is not Vote.STOP
+            )
+        ):
+            self.chosen = event
+            self._target.hold_all(self._engine_id)
+        else:
+            self.pending[event.tid] = event
+        return Vote.STOP
+
+    def _special(self, event: TraceEvent) -> Vote | None:
+        """Do what an event asks for besides being told; None: it is told like any other."""
         match event:
             case ThreadStarted():
                 if self._by_process:
@@ -204,23 +238,7 @@ class Reports:
                     return Vote.STOP
             case _:
                 pass
-        if self._by_process:
-            return self.processes.on_event(event)
-        if self._session.nonstop:
-            if isinstance(event, SignalStop):
-                self.signalled.add(event.tid)
-            self._session.host.note_stop(event.pid, event)
-            self.notify(stop_reply(self._session, event))
-            return Vote.STOP
-        resumed = (
-            self.awaiting is not Awaiting.STOP or self._target.vote_of(self._engine_id, event.tid) is not Vote.STOP
-        )
-        if self.chosen is None and self.awaiting is not Awaiting.NOTHING and resumed:
-            self.chosen = event
-            self._target.hold_all(self._engine_id)
-        else:
-            self.pending[event.tid] = event
-        return Vote.STOP
+        return None
 
     def on_quiet(self) -> None:
         """Report: everything stands."""
@@ -285,21 +303,25 @@ class Reports:
         return threads[0].tid if threads else tid
 
     def _send_stop(self, event: TraceEvent, sig: int | None = None) -> None:
-        if isinstance(event, ProcessExited | ThreadExited):
-            self._session.general = Tid(0)
+        session = self._session
+        if isinstance(event, _ENDS):
+            session.general = Tid(0)
         else:
             if isinstance(event, SignalStop):
                 self.signalled.add(event.tid)
-            self._session.general = event.tid
-            self._session.resuming = ThreadSpec(None, event.tid)
+            session.general = event.tid
+            session.resuming = ThreadSpec(None, event.tid)
             if sig is None:
-                self._session.host.note_stop(event.pid, event)
-            if self._session.dialect.describes_stops:
-                self._describe(event, sig)
-        self._session.send(stop_reply(self._session, event, sig))
+                session.host.note_stop(event.pid, event)
+            if session.dialect.describes_stops:
+                session.send(described_stop(session, event, self._describe(event, sig)))
+                return
+        session.send(stop_reply(session, event, sig))
 
-    def _describe(self, event: TraceEvent, sig: int | None) -> None:
+    def _describe(self, event: TraceEvent, sig: int | None) -> Account:
         """Note why each thread stands: a client that reads it of all threads is told of none of them again."""
+        if not self.pending:
+            return self.accounts.note(event, sig, {})
         others: dict[Tid, TraceEvent] = {}
         for tid, other in list(self.pending.items()):
             if not isinstance(other, _TOLD_TOGETHER):
@@ -309,18 +331,7 @@ class Reports:
                 if isinstance(other, SignalStop):
                     self.signalled.add(tid)
                 others[tid] = other
-        self.describe(event, sig, others)
-
-    def describe(self, event: TraceEvent, sig: int | None, others: Mapping[Tid, TraceEvent]) -> None:
-        """Keep why the threads of a process stand."""
-        self._accounts[event.tid] = account(self._session, event, sig)
-        for tid, other in others.items():
-            self._accounts[tid] = account(self._session, other)
-
-    def forget_accounts(self, tids: Iterable[Tid]) -> None:
-        """Forget why threads stood: they are resumed."""
-        for tid in tids:
-            self._accounts.pop(tid, None)
+        return self.accounts.note(event, sig, others)
 
     def _report_query(self) -> None:
         self.awaiting = Awaiting.NOTHING
@@ -369,7 +380,7 @@ class Reports:
     def _thread_exited(self, event: ThreadExited) -> None:
         """Report a thread's end to a client that wishes it, or whose last resumed thread it was."""
         self.pending.pop(event.tid, None)
-        self._accounts.pop(event.tid, None)
+        self.accounts.drop(event.pid, event.tid)
         self.processes.look(event.pid)
         wished = self._session.thread_events or self._session.thread_options.get(event.tid, 0) & OPTION_EXIT
         self._session.thread_options.pop(event.tid, None)
@@ -423,6 +434,7 @@ class Reports:
         return self.ends.popleft() if self.ends else self.exits.popleft()
 
     def _process_exited(self, event: ProcessExited) -> None:
+        self.accounts.forget([event.pid])
         self._forget_pending(event.pid)
         self.processes.ended(event)
         self._session.catches_by_pid.pop(event.pid, None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gdbstub.engines.gdbremote.accounts import described_stop
+from gdbstub.engines.gdbremote.accounts import account, described_stop
 from gdbstub.rsp.hexcodec import escape
 from gdbstub.target.events import (
     Cloned,
@@ -104,7 +104,7 @@ def stop_reply(session: Session, event: TraceEvent, sig: int | None = None) -> b
     if isinstance(event, ThreadExited):
         return thread_exit_reply(session, event)
     if session.dialect.describes_stops:
-        return described_stop(session, event, sig)
+        return described_stop(session, event, account(session, event, sig))
     number = signal_of(event) if sig is None else sig
     disabled = session.disabled
     if "T" in disabled:

@@ -131,6 +131,19 @@ def test_stop_replies_carry_the_general_registers(spec: ArchSpec) -> None:
 
 
 @pytest.mark.parametrize("spec", SPECS)
+def test_stop_replies_carry_what_the_regset_has(spec: ArchSpec) -> None:
+    listed = x86_catalogue(spec)
+    regset = bytes(range(1, 217))
+    kept = {register.number: register for register in spec.registers}
+    written = listed.writer.write(regset).decode().removesuffix(";").split(";")
+    assert [text.partition(":")[0] for text in written] == [f"{each.number:02x}" for each in listed.general]
+    for entry, text in zip(listed.general, written, strict=True):
+        register = kept[entry.pieces[0].number]
+        value = regset[register.offset : register.offset + register.size].ljust(entry.size, b"\0")
+        assert text.partition(":")[2] == value.hex()
+
+
+@pytest.mark.parametrize("spec", SPECS)
 def test_the_description_says_what_register_info_says(spec: ArchSpec) -> None:
     listed = x86_catalogue(spec)
     root = ElementTree.fromstring(catalogue_xml(listed).decode())

@@ -6,6 +6,7 @@ Layer: engines.
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gdbstub.engines.gdbremote import faults
@@ -47,14 +48,20 @@ def _signal(session: Session, number: int | None) -> Signo:
 class _Plan:
     """What one vCont means for each process."""
 
-    def __init__(self, session: Session, actions: tuple[Action, ...]) -> None:
+    def __init__(self, session: Session, actions: tuple[Action, ...], pids: Sequence[Pid]) -> None:
+        target = session.target
         self.named: dict[Pid, dict[Tid, ThreadAction]] = {}
         self.others: dict[Pid, Vote] = {}
         #: Threads whose signal the client has decided, NO_SIGNAL included.
         self.signals: dict[Tid, Signo] = {}
+        #: The processes of which something is to run.
+        self.processes: list[Pid] = []
+        #: A thread is named that is to stop.
+        self.stops = False
         current = Tid(0)
-        for pid in session.pids():
-            named = self.named.setdefault(pid, {})
+        for pid in pids:
+            named = self.named[pid] = {}
+            runs = False
             default: Action | None = None
             for action in actions:
                 spec = action.threads
@@ -64,18 +71,25 @@ class _Plan:
                     default = action
                     break
                 tid = Tid(spec.tid) if spec.tid != ANY else session.thread()
-                if tid not in named and session.target.has_thread(tid) and session.target.pid_of(tid) == pid:
-                    sig = _signal(session, action.signal)
-                    named[tid] = ThreadAction(tid, _VOTE[action.kind], sig, action.range)
+                if tid not in named and target.has_thread(tid) and target.pid_of(tid) == pid:
+                    sig = _signal(session, action.signal) if action.signal else NO_SIGNAL
+                    vote = _VOTE[action.kind]
+                    named[tid] = ThreadAction(tid, vote, sig, action.range)
                     self.signals[tid] = sig
-            self.others[pid] = Vote.STOP
+                    if vote is Vote.STOP:
+                        self.stops = True
+                    else:
+                        runs = True
             if default is None:
+                self.others[pid] = Vote.STOP
+                if runs:
+                    self.processes.append(pid)
                 continue
             vote = _VOTE[default.kind]
             if vote is Vote.STEP or default.signal:
                 # A step or a signal for everybody: name them, so that each has its own.
                 current = current or session.thread()
-                for thread in session.target.threads(pid):
+                for thread in target.threads(pid):
                     if thread.tid not in named:
                         each = session.dialect.signals_each or thread.tid == current
                         sig = _signal(session, default.signal) if each else NO_SIGNAL
@@ -83,14 +97,8 @@ class _Plan:
                         self.signals[thread.tid] = sig
                 vote = Vote.CONTINUE
             self.others[pid] = vote
-
-    def processes(self) -> list[Pid]:
-        """Return the processes of which something is to run."""
-        return [
-            pid
-            for pid, named in self.named.items()
-            if self.others[pid] is not Vote.STOP or any(action.vote is not Vote.STOP for action in named.values())
-        ]
+            if runs or vote is not Vote.STOP:
+                self.processes.append(pid)
 
     def moving(self, session: Session) -> list[Tid]:
         """Return the threads that are to run."""
@@ -107,41 +115,43 @@ class _Plan:
 
 
 def _resume(session: Session, actions: tuple[Action, ...]) -> Reply:
-    session.reports.require_stopped()
+    reports = session.reports
+    reports.require_stopped()
     session.trace_frame = None
-    end = session.reports.next_end()
+    end = reports.next_end()
     if end is not None:
         # It ended while the client believed it stopped: this is the first chance to say so.
-        session.reports.awaiting = Awaiting.STOP
-        session.reports.chosen = end
+        reports.awaiting = Awaiting.STOP
+        reports.chosen = end
         session.target.hold_all(session.engine_id)
         return LATER
-    if not session.pids():
+    pids = session.pids()
+    if not pids:
         raise faults.no_process()
-    plan = _Plan(session, actions)
-    if all(vote is Vote.STOP for vote in plan.others.values()) and not any(plan.named.values()):
-        raise TargetError(errno.ESRCH, "no such thread")
-    if any(action.vote is Vote.STOP for named in plan.named.values() for action in named.values()):
+    plan = _Plan(session, actions, pids)
+    if plan.stops:
         raise PacketError("vCont;t needs non-stop")
-    if session.dialect.whole_processes and len(plan.processes()) > 1:
+    if not plan.processes:
+        raise TargetError(errno.ESRCH, "no such thread")
+    if session.dialect.whole_processes and len(plan.processes) > 1:
         raise faults.not_together("processes are resumed one at a time")
-    session.reports.awaiting = Awaiting.STOP
-    session.reports.chosen = None
+    reports.awaiting = Awaiting.STOP
+    reports.chosen = None
     session.stale = False
-    session.reports.forget_accounts(thread.tid for pid in plan.processes() for thread in session.target.threads(pid))
+    reports.accounts.forget(plan.processes)
     session.show_output()
-    moving = plan.moving(session)
-    _decide_signals(session, plan, moving)
-    if session.reports.pending or session.reports.ends:
+    if reports.signalled or any(plan.signals.values()):
+        _decide_signals(session, plan, plan.moving(session))
+    if reports.pending or reports.ends:
         votes = {tid: action.vote for named in plan.named.values() for tid, action in named.items()}
-        session.reports.chosen = session.reports.pending_for(moving, votes)
-    if session.reports.chosen is not None or session.reports.interrupted:
+        reports.chosen = reports.pending_for(plan.moving(session), votes)
+    if reports.chosen is not None or reports.interrupted:
         session.target.hold_all(session.engine_id)
         return LATER
     for pid in plan.others:
         session.host.note_stop(pid, None)
     actions_by_pid = {pid: tuple(named.values()) for pid, named in plan.named.items()}
-    session.reports.resumed = Resumption(actions_by_pid, plan.others)
+    reports.resumed = Resumption(actions_by_pid, plan.others)
     session.target.resume(session.engine_id, actions_by_pid, plan.others)
     return LATER
 
@@ -162,17 +172,18 @@ def _resume_processes(session: Session, actions: tuple[Action, ...]) -> Reply:
     stops = [action for action in actions if action.kind == "t"]
     if any(action.threads is not None and action.threads.tid > 0 for action in stops):
         raise faults.not_together("a thread cannot be stopped without its process")
-    if not session.pids():
+    pids = session.pids()
+    if not pids:
         raise TargetError(errno.ESRCH, "no process")
-    plan = _Plan(session, actions)
-    moved = plan.processes()
+    plan = _Plan(session, actions, pids)
+    moved = plan.processes
     if any(map(reports.processes.runs, moved)):
         raise faults.running()
     if not moved and not stops:
         raise TargetError(errno.ESRCH, "no such thread")
     _decide_signals(session, plan, plan.moving(session))
+    reports.accounts.forget(moved)
     for pid in moved:
-        reports.forget_accounts(thread.tid for thread in session.target.threads(pid))
         reports.processes.resumed(pid)
         session.host.note_stop(pid, None)
     votes = {pid: plan.others[pid] for pid in moved}
@@ -184,7 +195,7 @@ def _resume_processes(session: Session, actions: tuple[Action, ...]) -> Reply:
 
 def _resume_nonstop(session: Session, actions: tuple[Action, ...]) -> Reply:
     session.trace_frame = None
-    plan = _Plan(session, actions)
+    plan = _Plan(session, actions, session.pids())
     hold: list[Tid] = []
     amend: list[ThreadAction] = []
     for pid, named in plan.named.items():
