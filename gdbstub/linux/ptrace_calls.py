@@ -85,6 +85,7 @@ _iovec_at = ctypes.addressof(_iovec)
 _pack_iovec = struct.Struct("=QQ").pack_into
 _unpack_iovec = struct.Struct("=QQ").unpack_from
 _unpack_siginfo_head = struct.Struct("=iiixxxxi").unpack_from
+_unpack_siginfo_code = struct.Struct("=8xi").unpack_from
 
 _owner: int | None = None
 
@@ -199,6 +200,13 @@ def siginfo(tid: Tid) -> SigInfo:
     """Return the head of the siginfo of the current stop."""
     _hot(PTRACE_GETSIGINFO, tid, 0, _siginfo_at)
     return SigInfo._make(_unpack_siginfo_head(_siginfo))
+
+
+def siginfo_code(tid: Tid) -> int:
+    """Return ``si_code`` of the current stop: why there was a signal."""
+    _hot(PTRACE_GETSIGINFO, tid, 0, _siginfo_at)
+    code: int = _unpack_siginfo_code(_siginfo)[0]
+    return code
 
 
 def read_siginfo(tid: Tid) -> bytes:

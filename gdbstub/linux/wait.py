@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import signal
 from enum import Enum
+from functools import cache
 from typing import NamedTuple
 
 from gdbstub.linux.constants import PTRACE_EVENT_STOP, SYSGOOD, WALL
@@ -45,6 +46,7 @@ class WaitStatus(NamedTuple):
     dumped_core: bool = False
 
 
+@cache
 def decode(raw: int) -> WaitStatus:
     """Type a raw status of a thread under PTRACE_SEIZE with PTRACE_O_TRACESYSGOOD."""
     low = raw & 0xFF

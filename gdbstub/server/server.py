@@ -423,9 +423,11 @@ class Server:
         if session.has_output:
             self._flush_all()
         if tracer.stirs != self._stirs_seen:
-            self._driver.poll(lambda: session.has_output)
+            come = self._driver.poll(lambda: session.has_output)
             self._stirs_seen = tracer.stirs
             self._flush_all()
+            if come:
+                self._driver.tidy()
 
     _stirs_seen = 0
 

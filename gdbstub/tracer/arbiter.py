@@ -154,7 +154,9 @@ class Arbiter:
 
     def steppers(self, tid: Tid) -> list[EngineId]:
         """Return the engines that step a thread, in order of attachment."""
-        return [engine for engine, ballot in self._ballots.items() if ballot.on(tid) is Vote.STEP]
+        return [
+            engine for engine, ballot in self._ballots.items() if ballot.named.get(tid, ballot.others) is Vote.STEP
+        ]
 
     def range_of(self, engine: EngineId, tid: Tid) -> Range | None:
         """Return the range an engine steps a thread through."""

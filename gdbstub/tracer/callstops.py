@@ -60,8 +60,7 @@ class CallStops:
     def pass_through(self, tracee: Tracee) -> None:
         """Handle a plain stop and resume the thread, unless somebody holds it."""
         inferior = tracee.inferior
-        inferior.running.pop(tracee.tid, None)
-        tracee.state = RunState.STOPPED
+        inferior.set_state(tracee, RunState.STOPPED)
         tracee.stop = StopKind.SYSCALL
         info = ptrace_calls.syscall_info(tracee.tid)
         if info is None:

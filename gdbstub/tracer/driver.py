@@ -15,7 +15,6 @@ client's packet or a Ctrl-C is seen at once.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -33,6 +32,8 @@ _PATIENCE_MAX = 200_000
 _SLICE = 1_000_000
 #: Polls between two looks at the other sockets.
 _LOOK_EVERY = 16
+#: One read of the signalfd, bytes.  Of a standard signal one is kept for the thread and one for the process, no more.
+_SIGNALS = 256
 #: How often leaders that exited silently are looked for while something is waited for, seconds.
 _LEADER_PERIOD = 0.02
 
@@ -63,11 +64,14 @@ class Driver:
         """The descriptor that becomes readable when a status is there."""
         return self._signalfd
 
-    def poll(self, done: Callable[[], bool]) -> None:
+    def poll(self, done: Callable[[], bool]) -> bool:
         """Handle statuses for a bounded time after a resume.
 
         Args:
-            done: Tells that what the caller waits for has come.
+            done: Tells that what the caller waits for has come; looked at after each status.
+
+        Returns:
+            True where it has come: once it has been sent, ``tidy`` is due.
         """
         tracer = self._tracer
         start = now = perf_counter_ns()
@@ -75,14 +79,10 @@ class Driver:
         deadline = start + (_PATIENCE_MAX if tracer.waiting else self._patience)
         count = 0
         while True:
-            if tracer.drain():
+            if tracer.take():
                 if done():
                     self._patience = min(_PATIENCE_MAX, self._patience * 2 + 10_000)
-                    # The wake-up for what has just been handled would only find nothing; but it may be that of
-                    # a thread which was resumed only now, so a look follows.
-                    self._clear_signalfd()
-                    tracer.drain()
-                    return
+                    return True
                 now = perf_counter_ns()
                 deadline = now + self._patience
                 if now - start > _SLICE:
@@ -98,10 +98,22 @@ class Driver:
                     break
         if tracer.waiting or tracer.lonely:
             self._concern.set()
+        return False
+
+    def tidy(self) -> None:
+        """Clear the wake-up for a status that was polled for, which would find nothing.
+
+        It may be that of a thread which has stopped since, so a look follows.
+        """
+        self._clear_signalfd()
+        if self._tracer.drain():
+            self._after()
 
     def _clear_signalfd(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._signalfd, 4096)
+        try:
+            os.read(self._signalfd, _SIGNALS)
+        except BlockingIOError:
+            return
 
     async def watch_leaders(self) -> None:
         """Look for leaders that exited silently while something waits for all threads to stand, or for them alone."""
@@ -138,12 +150,15 @@ class Driver:
     def serve(self) -> bool:
         """Handle the statuses that a wake-up announced; tell whether the slice was too short for all."""
         tracer = self._tracer
-        self._clear_signalfd()
         start = perf_counter_ns()
         if start - self._parked_at < _PATIENCE_MAX:
             # It came soon after all: polling would have caught it.
             self._patience = _PATIENCE_MAX
         stirs = tracer.stirs
+        if tracer.take():
+            # Most often this is all there is: who waits for it need not wait for the tidying up.
+            self._after()
+        self._clear_signalfd()
         more = False
         while tracer.drain():
             if perf_counter_ns() - start > _SLICE:

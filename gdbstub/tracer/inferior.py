@@ -5,7 +5,7 @@ Layer: tracer.  Used by: tracer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gdbstub.arch.i386 import i386
 from gdbstub.arch.spec import ArchSpec
@@ -16,13 +16,16 @@ from gdbstub.linux.regions import RegionMap
 from gdbstub.linux.regsets import RegisterFile
 from gdbstub.linux.wait import WaitStatus
 from gdbstub.target.engine import Engine
-from gdbstub.target.ops import HitRules
+from gdbstub.target.ops import HitRules, ThreadInfo
 from gdbstub.tracer.arbiter import Arbiter
 from gdbstub.tracer.debugslots import DebugSlots
 from gdbstub.tracer.sites import BreakpointSite, SiteTable
 from gdbstub.tracer.tracee import RunState, Tracee
 from gdbstub.vocab.errors import StubError, TraceeGone
 from gdbstub.vocab.ids import Addr, EngineId, Pid, Tid
+
+#: Threads that have ended, whatever is still to come of them.
+_UNLISTED = (RunState.ZOMBIE, RunState.DYING)
 
 #: Where a rule applies: whose it is, the address, and whether it is a debug register's.
 RuleKey = tuple[EngineId, Addr, bool]
@@ -58,6 +61,8 @@ class Inferior:
         self.arbiter = Arbiter()
         #: Live threads in order of creation.
         self.tracees: dict[Tid, Tracee] = {}
+        #: Those that are listed, as clients see them; None: they may be others now.
+        self._threads: list[ThreadInfo] | None = None
         #: Those of them that are in no ptrace-stop.
         self.running: dict[Tid, Tracee] = {}
         self.spec = spec_of(Tid(pid))
@@ -108,10 +113,13 @@ class Inferior:
         tracee = Tracee(tid, self, RegisterFile(tid, self.spec))
         self.tracees[tid] = tracee
         self.running[tid] = tracee
+        self._threads = None
         return tracee
 
     def set_state(self, tracee: Tracee, state: RunState) -> None:
-        """Change a thread's state and keep the list of the running ones true."""
+        """Change a thread's state and keep the lists of threads true."""
+        if state in _UNLISTED or tracee.state in _UNLISTED:
+            self._threads = None
         tracee.state = state
         if state is RunState.RUNNING or state is RunState.LISTENING:
             self.running[tracee.tid] = tracee
@@ -122,6 +130,7 @@ class Inferior:
         """Forget a thread that is gone."""
         self.tracees.pop(tracee.tid, None)
         self.running.pop(tracee.tid, None)
+        self._threads = None
         self.arbiter.gone(tracee.tid)
         tracee.close()
 
@@ -147,6 +156,13 @@ class Inferior:
         """
         seen = [each for each in self.tracees.values() if each.state is not RunState.ZOMBIE]
         return [each for each in seen if each.state is not RunState.DYING] or seen
+
+    def threads(self) -> Sequence[ThreadInfo]:
+        """Return the same as clients name them."""
+        threads = self._threads
+        if threads is None:
+            threads = self._threads = [ThreadInfo(self.pid, each.tid) for each in self.listed()]
+        return threads
 
     def learn_reads(self) -> None:
         """Look at the memory that is watched for reads alone."""

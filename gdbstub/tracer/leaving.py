@@ -114,7 +114,7 @@ class Leaving:
             tracee.stop = StopKind.SIGNAL
             tracee.signal = tracee.parked = Signo(status.detail)
             if status.detail == _SIGTRAP:
-                code = ptrace_calls.siginfo(tracee.tid).code
+                code = ptrace_calls.siginfo_code(tracee.tid)
                 pc = tracee.registers.pc
                 before = Addr(pc - inferior.spec.pc_correction)
                 if code == SI_KERNEL and inferior.sites.explains(before):

@@ -42,8 +42,12 @@ class Settler:
     @property
     def waiting(self) -> bool:
         """Tell whether something waits for every thread to stand."""
-        inferiors = self._world.inferiors.values()
-        return bool(self._world.waiting) or any(each.exclusive is not None for each in inferiors)
+        if self._world.waiting:
+            return True
+        for inferior in self._world.inferiors.values():  # noqa: SIM110  (a generator costs more than this loop)
+            if inferior.exclusive is not None:
+                return True
+        return False
 
     def _allowed(self, tracee: Tracee) -> Vote:
         """Return what a thread may do, the core's own holds included."""
@@ -72,9 +76,12 @@ class Settler:
             self.busy = False
 
     def _settle_one(self, inferior: Inferior) -> None:
-        for tracee in list(inferior.running.values()):
-            if not tracee.interrupting and self._allowed(tracee) is Vote.STOP and tracee is not inferior.exclusive:
-                self._world.interrupt(tracee)
+        if inferior.running:
+            for tracee in list(inferior.running.values()):
+                if tracee.interrupting or tracee is inferior.exclusive:
+                    continue
+                if self._allowed(tracee) is Vote.STOP:
+                    self._world.interrupt(tracee)
         if inferior.lends and inferior.running.keys() <= inferior.vfork_parents:
             lends, inferior.lends = inferior.lends, []
             for lend in lends:
@@ -281,8 +288,8 @@ class Settler:
 
     def is_quiet(self, engine_id: EngineId) -> bool:
         """Tell whether every thread of the inferiors that the engine takes part in is stopped."""
-        return not any(
-            (inferior.running or inferior.exclusive is not None or inferior.births)
-            and inferior.arbiter.has(engine_id)
-            for inferior in self._world.inferiors.values()
-        )
+        for inferior in self._world.inferiors.values():
+            busy = inferior.running or inferior.exclusive is not None or inferior.births
+            if busy and inferior.arbiter.has(engine_id):
+                return False
+        return True

@@ -78,30 +78,32 @@ class Statuses:
         self.drain()
         self.check_zombie_leaders()
 
-    def drain(self) -> int:
-        """Handle every status that is there; return how many there were."""
-        count = 0
-        while True:
-            status = reap()
-            if status is None:
-                return count
-            count += 1
-            self.handle(*status)
-            if len(self._world.tracees) >= _MANY:
-                count += self._drain_crowds()
+    def take(self) -> bool:
+        """Handle one status; tell whether there was one."""
+        status = reap()
+        if status is None:
+            return False
+        self.handle(*status)
+        if len(self._world.tracees) >= _MANY:
+            self._drain_crowds()
+        return True
 
-    def _drain_crowds(self) -> int:
+    def drain(self) -> bool:
+        """Handle every status that is there; tell whether there were any."""
+        found = False
+        while self.take():
+            found = True
+        return found
+
+    def _drain_crowds(self) -> None:
         """Handle the statuses of threads that were told to stop, where there are very many."""
-        count = 0
         for inferior in list(self._world.inferiors.values()):
             if len(inferior.running) < _MANY:
                 continue
             for tracee in [each for each in inferior.running.values() if each.interrupting]:
                 raw = reap_one(tracee.tid)
                 if raw is not None:
-                    count += 1
                     self.handle(tracee.tid, raw)
-        return count
 
     def handle(self, tid: Tid, raw: int) -> None:
         """Handle one wait status."""
@@ -143,8 +145,7 @@ class Statuses:
 
     def _stopped(self, tracee: Tracee, status: WaitStatus) -> None:
         inferior = tracee.inferior
-        inferior.running.pop(tracee.tid, None)
-        tracee.state = RunState.STOPPED
+        inferior.set_state(tracee, RunState.STOPPED)
         interrupted, tracee.interrupting = tracee.interrupting, False
         stepping, tracee.stepping = tracee.stepping, False
         stepping_call, tracee.stepping_call = tracee.stepping_call, False
@@ -284,7 +285,7 @@ class Statuses:
 
     def _trap(self, tracee: Tracee, stepping: bool, over: bool) -> None:
         inferior = tracee.inferior
-        code = ptrace_calls.siginfo(tracee.tid).code
+        code = ptrace_calls.siginfo_code(tracee.tid)
         registers = tracee.registers
         at_site = False
         before = Addr(0)

@@ -81,6 +81,7 @@ class Tracer:
         self._settler = Settler(self._world)
         self._statuses = Statuses(self._world, self._settler)
         self._leaving = self._statuses.leaving
+        self.take = self._statuses.take
         self.drain = self._statuses.drain
         self.handle = self._statuses.handle
         self.check_zombie_leaders = self._statuses.check_zombie_leaders
@@ -278,10 +279,9 @@ class Tracer:
 
     def threads(self, pid: Pid | None = None) -> Sequence[ThreadInfo]:
         """Return the live threads, in order of creation, of one inferior or of all."""
-        inferiors = self._world.inferiors.values() if pid is None else [self._world.inferior(pid)]
-        return [
-            ThreadInfo(each.pid, tracee.tid) for each in inferiors if not each.detaching for tracee in each.listed()
-        ]
+        if pid is not None:
+            return self._world.inferior(pid).threads()
+        return [thread for each in self._world.inferiors.values() if not each.detaching for thread in each.threads()]
 
     def has_thread(self, tid: Tid) -> bool:
         """Tell whether a thread is alive and traced."""

@@ -88,10 +88,10 @@ class World:
     @property
     def lonely(self) -> bool:
         """Tell whether a leader runs while all of its threads stand: no status would tell of its end."""
-        return any(
-            len(each.running) == 1 and len(each.tracees) > 1 and Tid(each.pid) in each.running
-            for each in self.inferiors.values()
-        )
+        for each in self.inferiors.values():
+            if len(each.running) == 1 and len(each.tracees) > 1 and Tid(each.pid) in each.running:
+                return True
+        return False
 
     def mark(self, inferior: Inferior) -> None:
         """Note that an inferior's votes may have changed."""

@@ -33,14 +33,23 @@ class FakeTracer:
         self.ready += 1
         os.kill(os.getpid(), signal.SIGCHLD)
 
-    def drain(self) -> int:
-        """Handle what is there; the thread that is resumed meanwhile stops only afterwards."""
-        count, self.ready = self.ready, 0
-        self.handled += count
-        if count and self.to_come:
+    def take(self) -> bool:
+        """Handle one; the thread that is resumed meanwhile stops only afterwards."""
+        if not self.ready:
+            return False
+        self.ready -= 1
+        self.handled += 1
+        if self.to_come:
             self.to_come -= 1
             self.arrive()
-        return count
+        return True
+
+    def drain(self) -> bool:
+        """Handle what is there."""
+        found = False
+        while self.take():
+            found = True
+        return found
 
 
 @pytest.fixture
@@ -64,9 +73,36 @@ def wakes(driver: Driver) -> bool:
 
 def test_what_has_been_handled_does_not_wake(driver: Driver, tracer: FakeTracer) -> None:
     tracer.arrive()
-    driver.poll(lambda: tracer.handled > 0)
+    assert driver.poll(lambda: tracer.handled > 0)
+    driver.tidy()
     assert tracer.handled == 1
     assert not wakes(driver)
+
+
+def test_who_waits_for_one_stop_does_not_wait_for_the_next(driver: Driver, tracer: FakeTracer) -> None:
+    tracer.to_come = 1
+    tracer.arrive()
+    assert driver.poll(lambda: tracer.handled > 0)
+    assert (tracer.handled, tracer.ready) == (1, 1)
+
+
+def test_what_was_waited_for_is_handed_on_before_the_rest_is_handled(tracer: FakeTracer) -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    seen: list[tuple[int, int]] = []
+    driver = Driver(cast(Tracer, tracer), lambda: seen.append((tracer.handled, tracer.ready)), lambda: False)
+    tracer.arrive()
+    tracer.arrive()
+    driver.serve()
+    assert seen == [(1, 1), (2, 0)]
+    assert not wakes(driver)
+    os.close(driver.signalfd)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def test_patience_that_runs_out_leaves_the_wake_up(driver: Driver, tracer: FakeTracer) -> None:
+    assert not driver.poll(lambda: True)
+    tracer.arrive()
+    assert wakes(driver)
 
 
 @pytest.mark.parametrize("to_come", [1, 2, 3])
@@ -75,7 +111,8 @@ def test_a_stop_that_comes_while_another_one_is_handled_is_not_lost(
 ) -> None:
     tracer.to_come = to_come
     tracer.arrive()
-    driver.poll(lambda: tracer.handled > 0)
+    assert driver.poll(lambda: tracer.handled > 0)
+    driver.tidy()
     while wakes(driver):
         driver.serve()
     assert (tracer.handled, tracer.ready) == (1 + to_come, 0)
