@@ -11,7 +11,7 @@ Rules for implementers (docs/ARCHITECTURE.md, "Engines"):
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from gdbstub.target.events import SignalStop, TraceEvent
 from gdbstub.vocab.ids import EngineId, Pid, Signo
@@ -23,6 +23,13 @@ class Vote(IntEnum):
     STOP = 0
     STEP = 1
     CONTINUE = 2
+
+
+#: The same by names of their own, for what happens at every stop: in Python 3.11 it takes a tenth of a microsecond to
+#: find a member in its enumeration.
+STOP: Final = Vote.STOP
+STEP: Final = Vote.STEP
+CONTINUE: Final = Vote.CONTINUE
 
 
 class Engine(Protocol):

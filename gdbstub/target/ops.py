@@ -151,6 +151,9 @@ class Target(Protocol):
     def has_thread(self, tid: Tid) -> bool:
         """Tell whether a thread is alive and traced."""
 
+    def process_of(self, tid: Tid) -> Pid | None:
+        """Return the process of a thread that is alive and traced; None where it is not."""
+
     def pid_of(self, tid: Tid) -> Pid:
         """Return the process of a thread.
 

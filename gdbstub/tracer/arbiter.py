@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gdbstub.target.engine import Vote
+from gdbstub.target.engine import CONTINUE, STEP, STOP, Vote
 from gdbstub.vocab.ids import Addr, EngineId, Tid
 
 Range = tuple[Addr, Addr]
@@ -33,7 +33,7 @@ class Ballot:
 
     __slots__ = ("behind", "named", "newborn", "others", "ranges")
 
-    def __init__(self, others: Vote = Vote.CONTINUE) -> None:
+    def __init__(self, others: Vote = CONTINUE) -> None:
         self.named: dict[Tid, Vote] = {}
         self.others = others
         self.newborn = others
@@ -67,7 +67,7 @@ class Arbiter:
         for place, each in enumerate(self._line):
             self._ballots[each].behind = place > 0
 
-    def enter(self, engine: EngineId, others: Vote = Vote.CONTINUE) -> None:
+    def enter(self, engine: EngineId, others: Vote = CONTINUE) -> None:
         """Let an engine take part; an engine that already does keeps its ballot."""
         self._ballots.setdefault(engine, Ballot(others))
 
@@ -86,21 +86,22 @@ class Arbiter:
 
     def replace(self, engine: EngineId, named: Mapping[Tid, Vote], others: Vote, ranges: Mapping[Tid, Range]) -> None:
         """Replace an engine's whole ballot by a resume; threads born from now on run."""
-        ballot = Ballot(others)
-        ballot.newborn = Vote.CONTINUE
+        if engine not in self._ballots:
+            return
+        ballot = self._ballots[engine] = Ballot(others)
+        ballot.newborn = CONTINUE
         ballot.named.update(named)
-        ballot.ranges.update(ranges)
-        if engine in self._ballots:
-            self._ballots[engine] = ballot
-            self._queue(engine, locks=others is Vote.STOP and any(vote is not Vote.STOP for vote in named.values()))
+        if ranges:
+            ballot.ranges.update(ranges)
+        self._queue(engine, locks=others is STOP and any(vote is not STOP for vote in named.values()))
 
     def amend(self, engine: EngineId, tid: Tid, vote: Vote, stepping: Range | None = None) -> None:
         """Change an engine's vote on one thread and leave the rest; threads born after a resume run."""
         ballot = self._ballots.get(engine)
         if ballot is not None:
             ballot.named[tid] = vote
-            if vote is not Vote.STOP:
-                ballot.newborn = Vote.CONTINUE
+            if vote is not STOP:
+                ballot.newborn = CONTINUE
             if stepping is None:
                 ballot.ranges.pop(tid, None)
             else:
@@ -109,7 +110,7 @@ class Arbiter:
     def hold_all(self, engine: EngineId) -> None:
         """Vote STOP on every thread, and on those that are not born yet."""
         if engine in self._ballots:
-            self._ballots[engine] = Ballot(Vote.STOP)
+            self._ballots[engine] = Ballot(STOP)
             self._queue(engine, locks=False)
 
     def transfer(self, giver: EngineId, heir: EngineId) -> bool:
@@ -123,7 +124,7 @@ class Arbiter:
             return False
 
         def held(vote: Vote) -> Vote:
-            return Vote.STOP if vote is Vote.STOP else Vote.CONTINUE
+            return STOP if vote is STOP else CONTINUE
 
         given = Ballot(held(ballot.others))
         given.newborn = held(ballot.newborn)
@@ -132,15 +133,15 @@ class Arbiter:
         self._ballots[giver] = Ballot()
         self._queue(giver, locks=False)
         self._queue(heir, locks=False)
-        return given.others is Vote.STOP or Vote.STOP in given.named.values()
+        return given.others is STOP or STOP in given.named.values()
 
     def decide(self, tid: Tid) -> Vote:
         """Return what happens to a thread: the smallest vote; CONTINUE where nobody votes."""
-        decision = Vote.CONTINUE
+        decision = CONTINUE
         for ballot in self._ballots.values():
             vote = ballot.named.get(tid, ballot.others)
             if vote < decision:
-                if vote is Vote.STOP:
+                if vote is STOP:
                     if ballot.behind:
                         continue
                     return vote
@@ -150,13 +151,11 @@ class Arbiter:
     def vote_of(self, engine: EngineId, tid: Tid) -> Vote:
         """Return one engine's vote; CONTINUE where it takes no part."""
         ballot = self._ballots.get(engine)
-        return Vote.CONTINUE if ballot is None else ballot.on(tid)
+        return CONTINUE if ballot is None else ballot.on(tid)
 
     def steppers(self, tid: Tid) -> list[EngineId]:
         """Return the engines that step a thread, in order of attachment."""
-        return [
-            engine for engine, ballot in self._ballots.items() if ballot.named.get(tid, ballot.others) is Vote.STEP
-        ]
+        return [engine for engine, ballot in self._ballots.items() if ballot.named.get(tid, ballot.others) is STEP]
 
     def range_of(self, engine: EngineId, tid: Tid) -> Range | None:
         """Return the range an engine steps a thread through."""
@@ -165,7 +164,7 @@ class Arbiter:
 
     def holders(self, tid: Tid) -> list[EngineId]:
         """Return the engines that hold a thread."""
-        return [engine for engine, ballot in self._ballots.items() if ballot.on(tid) is Vote.STOP]
+        return [engine for engine, ballot in self._ballots.items() if ballot.on(tid) is STOP]
 
     def born(self, tid: Tid) -> None:
         """Enter a new thread: each engine's vote on the unborn becomes its vote on this one."""
@@ -193,6 +192,6 @@ class Arbiter:
         Where one engine holds all but some threads by name, nobody else need be asked about the rest.
         """
         for ballot in self._ballots.values():
-            if ballot.others is Vote.STOP and not ballot.behind:
-                return [tid for tid, vote in ballot.named.items() if vote is not Vote.STOP]
+            if ballot.others is STOP and not ballot.behind:
+                return [tid for tid, vote in ballot.named.items() if vote is not STOP]
         return None

@@ -17,7 +17,7 @@ from gdbstub.target.calls import SyscallInfo
 from gdbstub.target.events import SyscallStop
 from gdbstub.tracer import calls
 from gdbstub.tracer.settler import Settler
-from gdbstub.tracer.tracee import RunState, StopKind, Tracee
+from gdbstub.tracer.tracee import STOPPED, SYSCALL_STOP, Tracee
 from gdbstub.tracer.world import World
 
 #: The raw wait status of a syscall-stop.
@@ -60,8 +60,8 @@ class CallStops:
     def pass_through(self, tracee: Tracee) -> None:
         """Handle a plain stop and resume the thread, unless somebody holds it."""
         inferior = tracee.inferior
-        inferior.set_state(tracee, RunState.STOPPED)
-        tracee.stop = StopKind.SYSCALL
+        inferior.set_state(tracee, STOPPED)
+        tracee.stop = SYSCALL_STOP
         info = ptrace_calls.syscall_info(tracee.tid)
         if info is None:
             self._settler.rerun(tracee)

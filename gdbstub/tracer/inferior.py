@@ -20,12 +20,12 @@ from gdbstub.target.ops import HitRules, ThreadInfo
 from gdbstub.tracer.arbiter import Arbiter
 from gdbstub.tracer.debugslots import DebugSlots
 from gdbstub.tracer.sites import BreakpointSite, SiteTable
-from gdbstub.tracer.tracee import RunState, Tracee
+from gdbstub.tracer.tracee import DYING, LISTENING, RUNNING, ZOMBIE, RunState, Tracee
 from gdbstub.vocab.errors import StubError, TraceeGone
 from gdbstub.vocab.ids import Addr, EngineId, Pid, Tid
 
 #: Threads that have ended, whatever is still to come of them.
-_UNLISTED = (RunState.ZOMBIE, RunState.DYING)
+_UNLISTED = (ZOMBIE, DYING)
 
 #: Where a rule applies: whose it is, the address, and whether it is a debug register's.
 RuleKey = tuple[EngineId, Addr, bool]
@@ -121,7 +121,7 @@ class Inferior:
         if state in _UNLISTED or tracee.state in _UNLISTED:
             self._threads = None
         tracee.state = state
-        if state is RunState.RUNNING or state is RunState.LISTENING:
+        if state is RUNNING or state is LISTENING:
             self.running[tracee.tid] = tracee
         else:
             self.running.pop(tracee.tid, None)
@@ -137,7 +137,7 @@ class Inferior:
     def live_tid(self) -> Tid:
         """Return a thread whose /proc entry still has the process's memory: a zombie leader's has not."""
         for tracee in self.tracees.values():
-            if tracee.state not in (RunState.ZOMBIE, RunState.DYING):
+            if tracee.state not in (ZOMBIE, DYING):
                 return tracee.tid
         return Tid(self.pid)
 
@@ -154,8 +154,8 @@ class Inferior:
         Those whose exit status is on the way are no longer among them, but for a process of which nothing else
         is left: a client that saw it without threads would never resume it to learn of its end.
         """
-        seen = [each for each in self.tracees.values() if each.state is not RunState.ZOMBIE]
-        return [each for each in seen if each.state is not RunState.DYING] or seen
+        seen = [each for each in self.tracees.values() if each.state is not ZOMBIE]
+        return [each for each in seen if each.state is not DYING] or seen
 
     def threads(self) -> Sequence[ThreadInfo]:
         """Return the same as clients name them."""
@@ -196,7 +196,7 @@ class Inferior:
         try:
             debugregs.write(tracee.tid, self.slots.registers())
         except TraceeGone:
-            self.set_state(tracee, RunState.DYING)
+            self.set_state(tracee, DYING)
 
     def arm_all(self) -> None:
         """Write the debug registers of all stopped threads."""

@@ -19,16 +19,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gdbstub.linux import ptrace_calls
-from gdbstub.target.engine import Vote
+from gdbstub.target.engine import CONTINUE, STEP, STOP, Vote
 from gdbstub.tracer import calls, repeats
 from gdbstub.tracer.inferior import Inferior
-from gdbstub.tracer.tracee import RunState, StopKind, Tracee
+from gdbstub.tracer.tracee import (
+    DYING,
+    GROUP_STOP,
+    INTERRUPT_STOP,
+    LISTENING,
+    NO_STOP,
+    RUNNING,
+    SIGNAL_STOP,
+    STOPPED,
+    SYSCALL_STOP,
+    StopKind,
+    Tracee,
+)
 from gdbstub.tracer.world import World
 from gdbstub.vocab.errors import TargetError, TraceeGone
 from gdbstub.vocab.ids import NO_SIGNAL, EngineId
 
 #: Stops in which a call may have been cut short.
-_RESTING = (StopKind.INTERRUPT, StopKind.CALLED)
+_RESTING = (INTERRUPT_STOP, StopKind.CALLED)
 
 
 class Settler:
@@ -53,11 +65,11 @@ class Settler:
         """Return what a thread may do, the core's own holds included."""
         inferior = tracee.inferior
         if tracee.blocked or inferior.detaching:
-            return Vote.STOP
+            return STOP
         if inferior.exclusive is not None and tracee is not inferior.exclusive:
-            return Vote.STOP
+            return STOP
         if inferior.vfork_parents and tracee.tid not in inferior.vfork_parents:
-            return Vote.STOP
+            return STOP
         return inferior.arbiter.decide(tracee.tid)
 
     def settle(self) -> None:
@@ -80,7 +92,7 @@ class Settler:
             for tracee in list(inferior.running.values()):
                 if tracee.interrupting or tracee is inferior.exclusive:
                     continue
-                if self._allowed(tracee) is Vote.STOP:
+                if self._allowed(tracee) is STOP:
                     self._world.interrupt(tracee)
         if inferior.lends and inferior.running.keys() <= inferior.vfork_parents:
             lends, inferior.lends = inferior.lends, []
@@ -92,7 +104,7 @@ class Settler:
         alone = inferior.exclusive
         if alone is not None:
             if alone.stopped:
-                if self._allowed(alone) is Vote.STOP:
+                if self._allowed(alone) is STOP:
                     inferior.exclusive = inferior.over = None
                     self._world.mark(inferior)
                 elif not inferior.running:
@@ -106,9 +118,9 @@ class Settler:
         else:
             threads = [inferior.tracees[tid] for tid in candidates if tid in inferior.tracees]
         for tracee in threads:
-            if tracee.state is RunState.STOPPED:
+            if tracee.state is STOPPED:
                 vote = self._allowed(tracee)
-                if vote is not Vote.STOP:
+                if vote is not STOP:
                     self._resume(tracee, vote)
                     if inferior.exclusive is not None:
                         self._world.mark(inferior)
@@ -132,7 +144,7 @@ class Settler:
             self._world.mark(inferior)
             return
         vote = self._allowed(tracee)
-        if vote is not Vote.STOP:
+        if vote is not STOP:
             self._resume(tracee, vote)
             if inferior.exclusive is not None:
                 self._world.mark(inferior)
@@ -153,7 +165,7 @@ class Settler:
             or tracee.sent
             or tracee.arrival is not None
             or self._world.log is not None
-            or inferior.arbiter.decide(tracee.tid) is not Vote.CONTINUE
+            or inferior.arbiter.decide(tracee.tid) is not CONTINUE
         ):
             self.rerun(tracee)
             return
@@ -163,9 +175,9 @@ class Settler:
         else:
             ptrace_calls.cont(tracee.tid)
         tracee.registers.invalidate()
-        tracee.stop = StopKind.NONE
+        tracee.stop = NO_STOP
         tracee.signal = tracee.parked = NO_SIGNAL
-        tracee.state = RunState.RUNNING
+        tracee.state = RUNNING
         inferior.running[tracee.tid] = tracee
         self._world.stirs += 1
 
@@ -190,7 +202,7 @@ class Settler:
                     tracee.arrival = None
             self._request(tracee, vote)
         except TraceeGone:
-            inferior.set_state(tracee, RunState.DYING)
+            inferior.set_state(tracee, DYING)
 
     def _request(self, tracee: Tracee, vote: Vote) -> None:
         """Make the ptrace request.  PTRACE: the thread is in a ptrace-stop."""
@@ -199,32 +211,32 @@ class Settler:
         if self._world.log is not None:
             self._world.log(f"thread {tid}: {vote.name.lower()} from {tracee.stop.value}, signal {tracee.parked}")
         sig = NO_SIGNAL
-        if tracee.stop is StopKind.SIGNAL:
+        if tracee.stop is SIGNAL_STOP:
             sig = tracee.parked
             repeats.before_resume(tracee, sig)
         elif tracee.stop in _RESTING or tracee.suspended is not None:
             repeats.before_resume(tracee, NO_SIGNAL)
-        elif tracee.stop is StopKind.SYSCALL and (tracee.call_changed or tracee.skipped is not None or tracee.sent):
+        elif tracee.stop is SYSCALL_STOP and (tracee.call_changed or tracee.skipped is not None or tracee.sent):
             sig = calls.prepare(tracee)
         followed = inferior.catching or tracee.entered_syscall is not None
-        if vote is Vote.STEP and followed and calls.comes_next(tracee, sig):
+        if vote is STEP and followed and calls.comes_next(tracee, sig):
             # PTRACE: a single step over the instruction that enters the kernel gives no syscall-stops; a call that
             # was seen to begin must be seen to end, though nobody catches any more.
             tracee.mask_before = None
             ptrace_calls.cont_to_syscall(tid, sig)
             tracee.stepping_call = True
-        elif vote is Vote.STEP:
+        elif vote is STEP:
             if tracee.mask_before is None:
                 tracee.mask_before = ptrace_calls.read_signal_mask(tid)
             tracee.stepped_from = tracee.registers.general()
             ptrace_calls.step(tid, sig)
             tracee.stepping = True
-        elif tracee.stop is StopKind.GROUP:
+        elif tracee.stop is GROUP_STOP:
             # PTRACE: LISTEN is legal in a group-stop only; job control, not we, decides when it ends.
             ptrace_calls.listen(tid)
             tracee.registers.invalidate()
-            tracee.stop = StopKind.NONE
-            inferior.set_state(tracee, RunState.LISTENING)
+            tracee.stop = NO_STOP
+            inferior.set_state(tracee, LISTENING)
             return
         else:
             tracee.mask_before = None
@@ -233,9 +245,9 @@ class Settler:
             else:
                 ptrace_calls.cont(tid, sig)
         tracee.registers.invalidate()
-        tracee.stop = StopKind.NONE
+        tracee.stop = NO_STOP
         tracee.signal = tracee.parked = tracee.sent = NO_SIGNAL
-        tracee.state = RunState.RUNNING
+        tracee.state = RUNNING
         inferior.running[tid] = tracee
         self._world.stirs += 1
 
@@ -244,14 +256,14 @@ class Settler:
         try:
             ptrace_calls.cont(tracee.tid)
         except TraceeGone:
-            tracee.inferior.set_state(tracee, RunState.DYING)
+            tracee.inferior.set_state(tracee, DYING)
             return
         tracee.registers.invalidate()
-        tracee.stop = StopKind.NONE
+        tracee.stop = NO_STOP
         tracee.stepping = stepping
         # It is about to stop by itself; an interrupt would only come first again.
         tracee.interrupting = True
-        tracee.inferior.set_state(tracee, RunState.RUNNING)
+        tracee.inferior.set_state(tracee, RUNNING)
 
     def _step_over(self, inferior: Inferior, tracee: Tracee) -> None:
         """Run the instruction under a site while everything else stands."""
@@ -277,13 +289,13 @@ class Settler:
         except TraceeGone:
             inferior.sites.put_back(site)
             inferior.exclusive = inferior.over = None
-            inferior.set_state(tracee, RunState.DYING)
+            inferior.set_state(tracee, DYING)
             self._world.mark(inferior)
             return
         tracee.registers.invalidate()
-        tracee.stop = StopKind.NONE
+        tracee.stop = NO_STOP
         tracee.signal = tracee.parked = NO_SIGNAL
-        inferior.set_state(tracee, RunState.RUNNING)
+        inferior.set_state(tracee, RUNNING)
         self._world.stirs += 1
 
     def is_quiet(self, engine_id: EngineId) -> bool:

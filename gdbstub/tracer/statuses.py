@@ -11,11 +11,12 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 
 from gdbstub.linux import debugregs, procfs, ptrace_calls
 from gdbstub.linux.constants import PTRACE_EVENT_SECCOMP, SI_TKILL
 from gdbstub.linux.wait import StatusKind, WaitStatus, decode, is_stop, reap, reap_one
-from gdbstub.target.engine import Vote
+from gdbstub.target.engine import STEP
 from gdbstub.target.events import (
     Interrupted,
     JobContinued,
@@ -40,7 +41,18 @@ from gdbstub.tracer.inferior import Inferior
 from gdbstub.tracer.injections import Injection
 from gdbstub.tracer.leaving import Leaving
 from gdbstub.tracer.settler import Settler
-from gdbstub.tracer.tracee import Arrival, RunState, StopKind, Tracee
+from gdbstub.tracer.tracee import (
+    DYING,
+    EVENT_STOP,
+    GROUP_STOP,
+    INTERRUPT_STOP,
+    SIGNAL_STOP,
+    STOPPED,
+    SYSCALL_STOP,
+    ZOMBIE,
+    Arrival,
+    Tracee,
+)
 from gdbstub.tracer.traps import SI_KERNEL, TRAP_TRACE, Trap, classify
 from gdbstub.tracer.world import World
 from gdbstub.vocab.errors import TargetError, TraceeGone
@@ -51,6 +63,18 @@ _WATCH_KIND = {
     SlotKind.READ: WatchKind.READ,
     SlotKind.ACCESS: WatchKind.ACCESS,
 }
+
+# By names of their own, like ``target.engine.STOP``.
+_EXITED: Final = StatusKind.EXITED
+_KILLED: Final = StatusKind.KILLED
+_OF_SIGNAL: Final = StatusKind.SIGNAL_STOP
+_OF_SYSCALL: Final = StatusKind.SYSCALL_STOP
+_OF_EVENT: Final = StatusKind.EVENT_STOP
+_OF_GROUP: Final = StatusKind.GROUP_STOP
+_OF_INTERRUPT: Final = StatusKind.INTERRUPT_STOP
+_TRAP_IS_SIGNAL: Final = Trap.SIGNAL
+_TRAP_OF_SITE: Final = Trap.SITE
+_TRAP_OF_SLOT: Final = Trap.SLOT
 
 _SIGTRAP = Signo(signal.SIGTRAP)
 #: From how many threads on each that is about to stop is asked by itself.
@@ -124,14 +148,14 @@ class Statuses:
             status = decode(raw)
             if self._world.log is not None:
                 self._world.log(f"thread {tid}: {status.kind.value} {status.detail}")
-            if status.kind is StatusKind.EXITED or status.kind is StatusKind.KILLED:
+            if status.kind is _EXITED or status.kind is _KILLED:
                 self._ended(tracee, status)
             else:
                 self._stopped(tracee, status)
         except TraceeGone as gone:
             dying = self._world.tracees.get(Tid(gone.tid))
             if dying is not None:
-                dying.inferior.set_state(dying, RunState.DYING)
+                dying.inferior.set_state(dying, DYING)
                 self._world.mark(dying.inferior)
         except TargetError as failure:
             # A request that the kernel refuses to this one thread must not stop the others.
@@ -145,26 +169,26 @@ class Statuses:
 
     def _stopped(self, tracee: Tracee, status: WaitStatus) -> None:
         inferior = tracee.inferior
-        inferior.set_state(tracee, RunState.STOPPED)
+        inferior.set_state(tracee, STOPPED)
         interrupted, tracee.interrupting = tracee.interrupting, False
         stepping, tracee.stepping = tracee.stepping, False
         stepping_call, tracee.stepping_call = tracee.stepping_call, False
         kind = status.kind
-        if kind is not StatusKind.SYSCALL_STOP:
+        if kind is not _OF_SYSCALL:
             tracee.starting = False
         over = inferior.exclusive is tracee
         if over and inferior.over is not None:
             inferior.sites.put_back(inferior.over)
             inferior.exclusive = inferior.over = None
             self._world.mark(inferior)
-            if kind is StatusKind.SYSCALL_STOP:
+            if kind is _OF_SYSCALL:
                 # The instruction has been run: to come here again is another hit.
                 tracee.arrival = None
         if tracee.injection is not None:
             self._stopped_for_us(tracee, tracee.injection, status)
             return
         if inferior.detaching:
-            at_rest = kind is StatusKind.INTERRUPT_STOP or kind is StatusKind.GROUP_STOP
+            at_rest = kind is _OF_INTERRUPT or kind is _OF_GROUP
             if at_rest and self._trap_is_queued(tracee, stepping):
                 self._settler.fetch_trap(tracee, stepping)
                 return
@@ -175,7 +199,7 @@ class Statuses:
             if inferior.slots.armed:
                 tracee.rearm = True
             if tracee.on_first_stop is not None:
-                tracee.stop = StopKind.INTERRUPT
+                tracee.stop = INTERRUPT_STOP
                 arrived, tracee.on_first_stop = tracee.on_first_stop, None
                 arrived()
                 return
@@ -184,26 +208,26 @@ class Statuses:
         if tracee.rearm:
             tracee.rearm = False
             inferior.arm(tracee)
-        if tracee.job_stopped is not (kind is StatusKind.GROUP_STOP):
+        if tracee.job_stopped is not (kind is _OF_GROUP):
             self._job_control(tracee, status)
-        if kind is StatusKind.SIGNAL_STOP:
-            tracee.stop = StopKind.SIGNAL
+        if kind is _OF_SIGNAL:
+            tracee.stop = SIGNAL_STOP
             if status.detail == _SIGTRAP:
                 self._trap(tracee, stepping, over)
             else:
                 self._signal(tracee, Signo(status.detail))
-        elif kind is StatusKind.SYSCALL_STOP:
-            tracee.stop = StopKind.SYSCALL
+        elif kind is _OF_SYSCALL:
+            tracee.stop = SYSCALL_STOP
             self._calls.stopped(tracee, interrupted, stepping_call)
-        elif kind is StatusKind.EVENT_STOP:
-            tracee.stop = StopKind.EVENT
+        elif kind is _OF_EVENT:
+            tracee.stop = EVENT_STOP
             if status.detail == PTRACE_EVENT_SECCOMP:
-                tracee.stop = StopKind.SYSCALL
+                tracee.stop = SYSCALL_STOP
                 self._calls.stopped(tracee, interrupted, stepping_call)
             else:
                 self._births.event_stop(tracee, status.detail)
         else:
-            tracee.stop = StopKind.INTERRUPT if kind is StatusKind.INTERRUPT_STOP else StopKind.GROUP
+            tracee.stop = INTERRUPT_STOP if kind is _OF_INTERRUPT else GROUP_STOP
             if self._trap_is_queued(tracee, stepping):
                 self._settler.fetch_trap(tracee, stepping)
                 return
@@ -233,7 +257,7 @@ class Statuses:
     def _answer_awaited(self, tracee: Tracee) -> None:
         """Tell the engines that asked for this one thread to stop."""
         inferior = tracee.inferior
-        if tracee.awaited_by and tracee.state is RunState.STOPPED:
+        if tracee.awaited_by and tracee.state is STOPPED:
             awaited, tracee.awaited_by = tracee.awaited_by, set()
             self._world.offer(
                 tracee,
@@ -274,7 +298,7 @@ class Statuses:
             if engine_id in self._world.engines
             and (
                 not self._world.engines[engine_id].passes(inferior.pid, sig)
-                or arbiter.vote_of(engine_id, tracee.tid) is Vote.STEP
+                or arbiter.vote_of(engine_id, tracee.tid) is STEP
                 # QUIRK(gdb, all): the return address of its calls is a breakpoint on the stack.
                 or (site is not None and engine_id in site.owners)
             )
@@ -299,17 +323,17 @@ class Statuses:
                 hits = inferior.slots.hits(status)
                 debugregs.clear_status(tracee.tid)
         meaning = classify(code, stepping=stepping, at_site=at_site, slot_hit=bool(hits))
-        if meaning is Trap.SIGNAL:
+        if meaning is _TRAP_IS_SIGNAL:
             self._signal(tracee, _SIGTRAP)
             return
         tracee.signal = tracee.parked = NO_SIGNAL
         tracee.mask_before = sigmask.restore(tracee.tid, tracee.mask_before, code, registers, inferior.memory)
         if stepping and code == TRAP_TRACE:
             pushedflags.mend(tracee)
-        if meaning is Trap.SITE:
+        if meaning is _TRAP_OF_SITE:
             registers.set_pc(before)
             self._site_hit(tracee, before, stepping)
-        elif meaning is Trap.SLOT:
+        elif meaning is _TRAP_OF_SLOT:
             if over and tracee.arrival is not None and registers.pc != tracee.arrival.pc:
                 tracee.arrival = None
             self._slot_hit(tracee, hits, stepping)
@@ -417,7 +441,7 @@ class Statuses:
             inferior.leader_status = status
             return
         if tracee.on_first_stop is not None:
-            tracee.state = RunState.DYING
+            tracee.state = DYING
             if not inferior.tracees:
                 self._world.forget(inferior)
             tracee.on_first_stop()
@@ -426,7 +450,7 @@ class Statuses:
             self._process_ended(inferior, inferior.leader_status or status)
         else:
             if not inferior.detaching:
-                killed = status.kind is StatusKind.KILLED
+                killed = status.kind is _KILLED
                 event = ThreadExited(
                     inferior.pid,
                     tracee.tid,
@@ -438,7 +462,7 @@ class Statuses:
     def _process_ended(self, inferior: Inferior, status: WaitStatus) -> None:
         engines = inferior.arbiter.engines()
         startup = inferior.startup
-        if status.kind is StatusKind.KILLED:
+        if status.kind is _KILLED:
             sig = Signo(status.detail)
             event = ProcessExited(inferior.pid, Tid(inferior.pid), 0, sig, status.dumped_core)
         else:
@@ -470,7 +494,7 @@ class Statuses:
                 # Nobody waits for it: not to stand, nor to be the last that runs.
                 continue
             if procfs.state(leader.tid) in ("Z", "X"):
-                inferior.set_state(leader, RunState.ZOMBIE)
+                inferior.set_state(leader, ZOMBIE)
                 self._world.mark(inferior)
                 if not inferior.detaching:
                     event = ThreadExited(inferior.pid, leader.tid, 0)
@@ -490,6 +514,6 @@ def _reads_only(
 
 
 def _ending(status: WaitStatus) -> str:
-    if status.kind is StatusKind.KILLED:
+    if status.kind is _KILLED:
         return f"terminated with signal {signal.Signals(status.detail).name}"
     return f"exited with code {status.detail}"

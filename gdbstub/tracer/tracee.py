@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from enum import Enum
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from gdbstub.linux import procfs
 from gdbstub.linux.regsets import RegisterFile
@@ -50,6 +50,20 @@ class StopKind(Enum):
     GROUP = "group-stop"
     SYSCALL = "syscall-stop"
     EVENT = "event-stop"
+
+
+#: Those that are looked at at every stop, by names of their own: see ``target.engine.STOP``.
+RUNNING: Final = RunState.RUNNING
+STOPPED: Final = RunState.STOPPED
+LISTENING: Final = RunState.LISTENING
+DYING: Final = RunState.DYING
+ZOMBIE: Final = RunState.ZOMBIE
+NO_STOP: Final = StopKind.NONE
+INTERRUPT_STOP: Final = StopKind.INTERRUPT
+SIGNAL_STOP: Final = StopKind.SIGNAL
+SYSCALL_STOP: Final = StopKind.SYSCALL
+GROUP_STOP: Final = StopKind.GROUP
+EVENT_STOP: Final = StopKind.EVENT
 
 
 class Arrival:

@@ -31,7 +31,7 @@ from gdbstub.linux.libraries import svr4_xml
 from gdbstub.linux.search import search
 from gdbstub.linux.spawn import spawn
 from gdbstub.target.calls import SyscallInfo
-from gdbstub.target.engine import Engine, Vote
+from gdbstub.target.engine import CONTINUE, STOP, Engine, Vote
 from gdbstub.target.events import ForkKind, Joined, WatchKind
 from gdbstub.target.machine import Identity
 from gdbstub.target.ops import HitRules, LaunchSpec, ThreadAction, ThreadInfo
@@ -41,7 +41,7 @@ from gdbstub.tracer.inferior import Inferior, Startup
 from gdbstub.tracer.layout import Layout
 from gdbstub.tracer.settler import Settler
 from gdbstub.tracer.statuses import Statuses
-from gdbstub.tracer.tracee import RunState, StopKind, Tracee
+from gdbstub.tracer.tracee import DYING, SIGNAL_STOP, STOPPED, SYSCALL_STOP, ZOMBIE, StopKind, Tracee
 from gdbstub.tracer.world import World
 from gdbstub.vocab.errors import StubError, TargetError, TraceeGone
 from gdbstub.vocab.ids import Addr, EngineId, Pid, Signo, Tid
@@ -286,7 +286,14 @@ class Tracer:
     def has_thread(self, tid: Tid) -> bool:
         """Tell whether a thread is alive and traced."""
         tracee = self._world.tracees.get(tid)
-        return tracee is not None and tracee.state not in (RunState.ZOMBIE, RunState.DYING)
+        return tracee is not None and tracee.state is not DYING and tracee.state is not ZOMBIE
+
+    def process_of(self, tid: Tid) -> Pid | None:
+        """Return the process of a thread that is alive and traced; None where it is not."""
+        tracee = self._world.tracees.get(tid)
+        if tracee is None or tracee.state is DYING or tracee.state is ZOMBIE:
+            return None
+        return tracee.inferior.pid
 
     def pid_of(self, tid: Tid) -> Pid:
         """Return the process of a thread."""
@@ -364,7 +371,7 @@ class Tracer:
         tracee = self._world.tracees.get(tid)
         if tracee is None:
             return
-        if tracee.stop is StopKind.SIGNAL:
+        if tracee.stop is SIGNAL_STOP:
             # To pass on what was reported is no change: another engine's replacement stands.
             if sig != tracee.signal:
                 tracee.parked = sig
@@ -395,7 +402,7 @@ class Tracer:
             tracee = self._world.tracees.get(tid)
             if tracee is None:
                 continue
-            tracee.inferior.arbiter.amend(engine_id, tid, Vote.STOP)
+            tracee.inferior.arbiter.amend(engine_id, tid, STOP)
             if not tracee.stopped:
                 tracee.awaited_by.add(engine_id)
                 self._world.mark(tracee.inferior)
@@ -408,7 +415,7 @@ class Tracer:
     def any_resumed(self, engine_id: EngineId) -> bool:
         """Tell whether an engine has a live thread that it does not hold."""
         return any(
-            inferior.arbiter.vote_of(engine_id, tracee.tid) is not Vote.STOP
+            inferior.arbiter.vote_of(engine_id, tracee.tid) is not STOP
             for inferior in self._world.inferiors.values()
             if inferior.arbiter.has(engine_id)
             for tracee in inferior.listed()
@@ -417,7 +424,7 @@ class Tracer:
     def vote_of(self, engine_id: EngineId, tid: Tid) -> Vote:
         """Return an engine's vote on a thread."""
         tracee = self._world.tracees.get(tid)
-        return Vote.CONTINUE if tracee is None else tracee.inferior.arbiter.vote_of(engine_id, tid)
+        return CONTINUE if tracee is None else tracee.inferior.arbiter.vote_of(engine_id, tid)
 
     def refresh_catches(self, pid: Pid) -> None:
         """Look again at who catches syscalls."""
@@ -429,7 +436,7 @@ class Tracer:
         if tracee.call_changed:
             info = ptrace_calls.syscall_info(tid)
             return tracee.call if info is None else info
-        return tracee.call if tracee.stop is StopKind.SYSCALL or tracee.suspended is not None else None
+        return tracee.call if tracee.stop is SYSCALL_STOP or tracee.suspended is not None else None
 
     def skip_syscall(self, tid: Tid, result: int) -> None:
         """Let the call that a thread is about to enter not happen, and return ``result``."""
@@ -441,7 +448,7 @@ class Tracer:
 
     def _at_call(self, tid: Tid) -> Tracee:
         tracee = self._registers(tid)
-        if tracee.stop is not StopKind.SYSCALL:
+        if tracee.stop is not SYSCALL_STOP:
             raise TargetError(errno.EINVAL, f"thread {tid} does not stand at a system call")
         return tracee
 
@@ -455,7 +462,7 @@ class Tracer:
 
     def _registers(self, tid: Tid) -> Tracee:
         tracee = self._world.tracee(tid)
-        if tracee.state is not RunState.STOPPED:
+        if tracee.state is not STOPPED:
             raise TargetError(errno.EBUSY, f"thread {tid} is running")
         return tracee
 
@@ -484,7 +491,7 @@ class Tracer:
         """Forget where a thread's last hit was once it has been moved away: the next hit there is a new one."""
         if tracee.arrival is not None and tracee.registers.pc != tracee.arrival.pc:
             tracee.arrival = None
-        if tracee.stop is StopKind.SYSCALL and tracee.entered_syscall is not None:
+        if tracee.stop is SYSCALL_STOP and tracee.entered_syscall is not None:
             tracee.call_changed = True
 
     def general_registers(self, tid: Tid) -> bytes:

@@ -17,6 +17,7 @@ asked of the thread and by the debug status register (measured on Linux 6.18):
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
 
 SI_KERNEL = 0x80
 TRAP_BRKPT = 1
@@ -37,6 +38,13 @@ class Trap(Enum):
     SIGNAL = "the program's own: a signal like any other"
 
 
+# By names of their own, like ``target.engine.STOP``.
+_SITE: Final = Trap.SITE
+_SLOT: Final = Trap.SLOT
+_STEP: Final = Trap.STEP
+_SIGNAL: Final = Trap.SIGNAL
+
+
 def classify(code: int, *, stepping: bool, at_site: bool, slot_hit: bool) -> Trap:
     """Classify a SIGTRAP signal-delivery-stop.
 
@@ -47,9 +55,9 @@ def classify(code: int, *, stepping: bool, at_site: bool, slot_hit: bool) -> Tra
         slot_hit: The debug status register names a slot of ours.
     """
     if code == SI_KERNEL:
-        return Trap.SITE if at_site else Trap.SIGNAL
+        return _SITE if at_site else _SIGNAL
     if slot_hit and code in (TRAP_HWBKPT, TRAP_TRACE, TRAP_BRKPT):
-        return Trap.SLOT
+        return _SLOT
     if stepping and code in _STEP_CODES:
-        return Trap.STEP
-    return Trap.SIGNAL
+        return _STEP
+    return _SIGNAL

@@ -10,13 +10,13 @@ import os
 from collections.abc import Callable, Iterable
 
 from gdbstub.linux import ptrace_calls
-from gdbstub.target.engine import Engine, Vote
+from gdbstub.target.engine import STOP, Engine
 from gdbstub.target.events import ForkKind, Joined, TraceEvent
 from gdbstub.target.ops import HitRules
 from gdbstub.tracer.debugslots import SlotKind
 from gdbstub.tracer.errands import Errands
 from gdbstub.tracer.inferior import Inferior
-from gdbstub.tracer.tracee import RunState, Tracee
+from gdbstub.tracer.tracee import DYING, Tracee
 from gdbstub.vocab.errors import TargetError, TraceeGone
 from gdbstub.vocab.ids import Addr, EngineId, Pid, Tid
 
@@ -104,7 +104,7 @@ class World:
         try:
             ptrace_calls.interrupt(tracee.tid)
         except TraceeGone:
-            tracee.inferior.set_state(tracee, RunState.DYING)
+            tracee.inferior.set_state(tracee, DYING)
         except TargetError:
             # EIO: the thread is past the point where it can stop; its exit status is on the way.
             return
@@ -185,10 +185,10 @@ class World:
             except Exception as failure:  # noqa: BLE001  (an engine's bug must not reach the tracer)
                 self._failed(engine_id, failure)
                 continue
-            if vote is Vote.STOP:
+            if vote is STOP:
                 holders.append(engine_id)
                 tracee.awaited_by.discard(engine_id)
-                tracee.inferior.arbiter.amend(engine_id, tracee.tid, Vote.STOP)
+                tracee.inferior.arbiter.amend(engine_id, tracee.tid, STOP)
                 if not tracee.stopped:
                     # ``Joined`` is told of threads that run.
                     self.mark(tracee.inferior)

@@ -239,6 +239,9 @@ class FakeTarget:
     def has_thread(self, tid: Tid) -> bool:
         return any(tid in process.threads for process in self.processes.values())
 
+    def process_of(self, tid: Tid) -> Pid | None:
+        return self.pid_of(tid) if self.has_thread(tid) else None
+
     def pid_of(self, tid: Tid) -> Pid:
         for process in self.processes.values():
             if tid in process.threads:

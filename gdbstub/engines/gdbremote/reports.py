@@ -21,7 +21,7 @@ import errno
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gdbstub.engines.gdbremote import faults
 from gdbstub.engines.gdbremote.accounts import Account, Accounts, described_stop
@@ -30,7 +30,7 @@ from gdbstub.engines.gdbremote.processstops import ProcessStops
 from gdbstub.engines.gdbremote.stops import exit_reply, stop_reply, thread_exit_reply
 from gdbstub.rsp.commands.threadevents import OPTION_CLONE, OPTION_EXIT
 from gdbstub.rsp.replies import OK
-from gdbstub.target.engine import Vote
+from gdbstub.target.engine import CONTINUE, STEP, STOP, Vote
 from gdbstub.target.events import (
     Cloned,
     Execed,
@@ -75,6 +75,10 @@ class Awaiting(Enum):
     INTERRUPT = "a Ctrl-C's stop"
 
 
+# By names of their own, like ``target.engine.STOP``.
+_NOTHING: Final = Awaiting.NOTHING
+_A_STOP: Final = Awaiting.STOP
+
 #: What a process's end answers.
 _ENDED_BY_EXIT = frozenset((Awaiting.STOP, Awaiting.LAUNCH, Awaiting.ARGUMENTS, Awaiting.ATTACH, Awaiting.QUERY))
 
@@ -87,7 +91,7 @@ class Resumption(NamedTuple):
 
     def moves(self, pid: Pid) -> bool:
         """Tell whether a thread of a process was let run."""
-        return self.others.get(pid, Vote.STOP) is not Vote.STOP or bool(self.actions.get(pid))
+        return self.others.get(pid, STOP) is not STOP or bool(self.actions.get(pid))
 
 
 #: What may be told of several threads in one stop.
@@ -109,7 +113,7 @@ class Reports:
         self._session = session
         self._target = session.target
         self._engine_id = session.engine_id
-        self.awaiting = Awaiting.NOTHING
+        self.awaiting = _NOTHING
         self.resumed = Resumption()
         self.chosen: TraceEvent | None = None
         self.pending: dict[Tid, TraceEvent] = {}
@@ -146,7 +150,7 @@ class Reports:
         Raises:
             TargetError: The client resumed it and has not been told of a stop.
         """
-        if self.awaiting is not Awaiting.NOTHING:
+        if self.awaiting is not _NOTHING:
             raise faults.running()
 
     def untold_processes(self) -> set[Pid]:
@@ -182,20 +186,17 @@ class Reports:
                 self.signalled.add(event.tid)
             session.host.note_stop(event.pid, event)
             self.notify(stop_reply(session, event))
-            return Vote.STOP
+            return STOP
         if (
             self.chosen is None
-            and self.awaiting is not Awaiting.NOTHING
-            and (
-                self.awaiting is not Awaiting.STOP
-                or self._target.vote_of(self._engine_id, event.tid) is not Vote.STOP
-            )
+            and self.awaiting is not _NOTHING
+            and (self.awaiting is not _A_STOP or self._target.vote_of(self._engine_id, event.tid) is not STOP)
         ):
             self.chosen = event
             self._target.hold_all(self._engine_id)
         else:
             self.pending[event.tid] = event
-        return Vote.STOP
+        return STOP
 
     def _special(self, event: TraceEvent) -> Vote | None:
         """Do what an event asks for besides being told; None: it is told like any other."""
@@ -204,44 +205,47 @@ class Reports:
                 if self._by_process:
                     return self.processes.born(event.pid)
                 if not self._session.thread_events:
-                    return Vote.CONTINUE
+                    return CONTINUE
             case ThreadExited():
                 self._thread_exited(event)
-                return Vote.CONTINUE
+                return CONTINUE
             case ProcessExited():
                 self._process_exited(event)
-                return Vote.CONTINUE
+                return CONTINUE
             case LaunchFailed():
                 self._launch_failed(event)
-                return Vote.CONTINUE
+                return CONTINUE
             case Launched():
                 self._session.host.created(
                     event.pid, self._session.last_program[0] if self._session.last_program else ""
                 )
                 if self._session.nonstop:
                     self._launched_nonstop(event)
-                    return Vote.STOP
+                    return STOP
             case Execed():
                 self.pending.clear()
                 self._forget_options(event.pid, event.former_tid)
                 if not self._session.features.exec_events and not self._session.dialect.describes_stops:
-                    return Vote.CONTINUE
+                    return CONTINUE
             case Cloned():
                 if not self._session.thread_options.get(event.tid, 0) & OPTION_CLONE:
-                    return Vote.CONTINUE
+                    return CONTINUE
             case Forked() | VforkDone():
                 pass
             case Interrupted():
                 if self.awaiting is Awaiting.INTERRUPT:
-                    self.awaiting = Awaiting.NOTHING
+                    self.awaiting = _NOTHING
                     self.notify(stop_reply(self._session, event, self._session.dialect.interrupt_signal))
-                    return Vote.STOP
+                    return STOP
             case _:
                 pass
         return None
 
     def on_quiet(self) -> None:
         """Report: everything stands."""
+        if self.awaiting is _A_STOP:
+            self._report()
+            return
         match self.awaiting:
             case Awaiting.NOTHING | Awaiting.KILL | Awaiting.KILL_ALL | Awaiting.INTERRUPT | Awaiting.PROCESS:
                 return
@@ -251,12 +255,12 @@ class Reports:
                 self._report_attach()
             case Awaiting.ARGUMENTS:
                 self._report_launched()
-            case Awaiting.STOP | Awaiting.LAUNCH:
+            case Awaiting.LAUNCH:
                 self._report()
 
     def _report(self) -> None:
         event, sig = self.chosen, None
-        if event is not None and self.awaiting is Awaiting.STOP:
+        if event is not None and self.awaiting is _A_STOP:
             # What the program has written comes before the news that it does not run.
             self._session.host.terminals.drain(event.pid)
         if self.restarting and event is not None:
@@ -268,7 +272,7 @@ class Reports:
         if self.interrupted and self._session.dialect.one_stop_answers:
             if event is None:
                 # What a thread did on its way to the stop that was asked for is news; the stop itself is not.
-                event = self.pending_for(list(self.pending), dict.fromkeys(self.pending, Vote.STEP))
+                event = self.pending_for(list(self.pending), dict.fromkeys(self.pending, STEP))
             self.interrupted = event is None
         if self.interrupted and not isinstance(event, ProcessExited):
             try:
@@ -288,7 +292,7 @@ class Reports:
             return
         self.interrupted = False
         self.chosen = None
-        self.awaiting = Awaiting.NOTHING
+        self.awaiting = _NOTHING
         self._send_stop(event, sig)
 
     def _interrupted_thread(self) -> Tid:
@@ -327,14 +331,14 @@ class Reports:
             if not isinstance(other, _TOLD_TOGETHER):
                 continue
             del self.pending[tid]
-            if tid != event.tid and self._still_true(other, Vote.STEP):
+            if tid != event.tid and self._still_true(other, STEP):
                 if isinstance(other, SignalStop):
                     self.signalled.add(tid)
                 others[tid] = other
         return self.accounts.note(event, sig, others)
 
     def _report_query(self) -> None:
-        self.awaiting = Awaiting.NOTHING
+        self.awaiting = _NOTHING
         chosen, self.chosen = self.chosen, None
         self.interrupted = False
         event: TraceEvent | None = chosen
@@ -357,7 +361,7 @@ class Reports:
 
     def _report_attach(self) -> None:
         pid = self.attaching
-        self.awaiting = Awaiting.NOTHING
+        self.awaiting = _NOTHING
         chosen, self.chosen = self.chosen, None
         if chosen is not None:
             self._send_stop(chosen)
@@ -369,7 +373,7 @@ class Reports:
     def _report_launched(self) -> None:
         """Answer ``A``: why the program stands is asked for later."""
         event, self.chosen = self.chosen, None
-        self.awaiting = Awaiting.NOTHING
+        self.awaiting = _NOTHING
         if isinstance(event, ProcessExited):
             self.exits.append(event)
         elif event is not None:
@@ -387,7 +391,7 @@ class Reports:
         if wished and self._session.nonstop:
             self.notify(thread_exit_reply(self._session, event))
             return
-        busy = self.awaiting is not Awaiting.STOP or self.chosen is not None or self.interrupted
+        busy = self.awaiting is not _A_STOP or self.chosen is not None or self.interrupted
         if self._session.nonstop or (busy and not wished):
             return
         if not any(self._target.threads(pid) for pid in self._session.pids()):
@@ -401,7 +405,7 @@ class Reports:
             self._target.hold_all(self._engine_id)
             return
         if not self._target.any_resumed(self._engine_id):
-            self.awaiting = Awaiting.NOTHING
+            self.awaiting = _NOTHING
             if self._session.features.no_resumed:
                 self._session.send(b"N")
             else:
@@ -441,7 +445,7 @@ class Reports:
         self._session.host.note_stop(event.pid, None)
         if self.awaiting is Awaiting.KILL and event.pid in self.killing:
             self.killing.discard(event.pid)
-            self.awaiting = Awaiting.NOTHING
+            self.awaiting = _NOTHING
             self._session.send(OK)
             return
         if event.pid in self.killing:
@@ -449,7 +453,7 @@ class Reports:
             if self.awaiting is Awaiting.KILL_ALL:
                 self._session.send(exit_reply(self._session, event))
                 if not self.killing:
-                    self.awaiting = Awaiting.NOTHING
+                    self.awaiting = _NOTHING
                     self._session.host.end("k")
             return
         if self._session.nonstop:
@@ -459,7 +463,7 @@ class Reports:
             self.exits.append(event)
         elif self.awaiting in _ENDED_BY_EXIT and (self.chosen is None or self.chosen.pid == event.pid):
             if self.awaiting is not Awaiting.ARGUMENTS:
-                self.awaiting = Awaiting.STOP
+                self.awaiting = _A_STOP
             self.chosen = event
             self._target.hold_all(self._engine_id)
         else:
@@ -469,7 +473,7 @@ class Reports:
         if self.restarting:
             self._restarted()
         elif self.awaiting in (Awaiting.LAUNCH, Awaiting.ARGUMENTS):
-            self.awaiting = Awaiting.NOTHING
+            self.awaiting = _NOTHING
             text = event.cause if self._session.dialect.own_errors and event.cause else event.text
             self.launch_failure = text
             program = self._session.last_program
@@ -478,13 +482,13 @@ class Reports:
 
     def _restarted(self) -> None:
         self.restarting = False
-        self.awaiting = Awaiting.NOTHING
+        self.awaiting = _NOTHING
         self.chosen = None
         self._session.serve_postponed()
 
     def _launched_nonstop(self, event: Launched) -> None:
         quiet = self.awaiting is Awaiting.ARGUMENTS
-        self.awaiting = Awaiting.NOTHING
+        self.awaiting = _NOTHING
         self._session.host.note_stop(event.pid, event)
         self._session.send(OK if quiet else stop_reply(self._session, event))
 
@@ -500,7 +504,7 @@ class Reports:
             return
         if self.awaiting is Awaiting.PROCESS:
             self._session.host.appearances.cancel(self._engine_id)
-            self.awaiting = Awaiting.NOTHING
+            self.awaiting = _NOTHING
             self._session.send(self._session.refusal(TargetError(errno.EINTR, "interrupted")))
             return
         if self._by_process:
@@ -514,12 +518,12 @@ class Reports:
                         self._target.hold(self._engine_id, [thread.tid])
                         return
             return
-        if self.awaiting is Awaiting.NOTHING and self._session.dialect.one_stop_answers:
+        if self.awaiting is _NOTHING and self._session.dialect.one_stop_answers:
             return
         # SPEC(Interrupts): one that comes while the program stands is queued for the next resume.  It has
         # crossed a stop reply, maybe that of a breakpoint whose condition the client finds false.
         self.interrupted = True
-        if self.awaiting in (Awaiting.STOP, Awaiting.LAUNCH, Awaiting.ARGUMENTS):
+        if self.awaiting in (_A_STOP, Awaiting.LAUNCH, Awaiting.ARGUMENTS):
             self._target.hold_all(self._engine_id)
 
     def pending_for(self, tids: Sequence[Tid], votes: dict[Tid, Vote]) -> TraceEvent | None:
@@ -531,7 +535,7 @@ class Reports:
         for tid, event in list(self.pending.items()):
             if tid not in wanted:
                 continue
-            if not self._still_true(event, votes.get(tid, Vote.CONTINUE)):
+            if not self._still_true(event, votes.get(tid, CONTINUE)):
                 del self.pending[tid]
             elif chosen is None:
                 chosen = self.pending.pop(tid)
@@ -549,7 +553,7 @@ class Reports:
                 case SiteHit():
                     return target.pc(event.tid) == event.address
                 case StepDone():
-                    return vote is Vote.STEP
+                    return vote is STEP
                 case Interrupted():
                     return False
                 case _:
@@ -566,7 +570,7 @@ class Reports:
             if self._target.is_stopped(tid):
                 running_vote = self._target.vote_of(self._engine_id, tid)
                 self._target.hold(self._engine_id, [tid])
-                if running_vote is not Vote.STOP:
+                if running_vote is not STOP:
                     self.notify(stop_reply(self._session, Interrupted(self._target.pid_of(tid), tid)))
             else:
                 running.append(tid)
@@ -591,11 +595,11 @@ class Reports:
         dropped = self.chosen is not None and self.chosen.pid == pid
         if dropped:
             self.chosen = None
-        if self.awaiting is not Awaiting.STOP:
+        if self.awaiting is not _A_STOP:
             return
         left = {each: vote for each, vote in self.resumed.others.items() if each != pid}
         if self._session.pids() == [pid]:
-            self.awaiting = Awaiting.NOTHING
+            self.awaiting = _NOTHING
             self.interrupted = False
         elif dropped and not self.interrupted:
             # Everything is held for a report that will not come: there is another one, or all goes on.

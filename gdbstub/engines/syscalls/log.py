@@ -22,7 +22,7 @@ from gdbstub.engines.syscalls.options import Form, LogOptions
 from gdbstub.engines.syscalls.record import OpenCall, Returned, ThreadRecord, View
 from gdbstub.engines.syscalls.summary import Summary
 from gdbstub.target.calls import SyscallInfo
-from gdbstub.target.engine import Vote
+from gdbstub.target.engine import CONTINUE, STOP, Vote
 from gdbstub.target.events import (
     Execed,
     Forked,
@@ -124,14 +124,14 @@ class SyscallLog:
 
     def _joined(self, event: Joined) -> Vote:
         if event.pid in self.children or event.tid in self._threads:
-            return Vote.CONTINUE
+            return CONTINUE
         threads = self._target.threads(event.pid)
         for thread in threads:
             self._thread(event.pid, thread.tid)
         if self._target.is_attached(event.pid):
             others = f" with {len(threads)} threads" if len(threads) > 1 else ""
             self._view.noticed(f"Process {event.pid} attached{others}")
-        return Vote.CONTINUE
+        return CONTINUE
 
     def tell_of_client(self, kind: str, client: EngineId, peer: str) -> None:
         """Take no note of clients."""
@@ -166,7 +166,7 @@ class SyscallLog:
     def on_event(self, event: TraceEvent) -> Vote:
         """Write down what happens."""
         handler = self._handlers.get(type(event))
-        return Vote.CONTINUE if handler is None else handler(event)
+        return CONTINUE if handler is None else handler(event)
 
     def on_quiet(self) -> None:
         """Do nothing: a log waits for no stop."""
@@ -194,7 +194,7 @@ class SyscallLog:
     def _stopped_at_call(self, event: SyscallStop) -> Vote:
         info = self._target.syscall(event.tid)
         if info is None:
-            return Vote.CONTINUE
+            return CONTINUE
         thread = self._thread(event.pid, event.tid)
         if info.entry:
             return self._enter(thread, info)
@@ -209,10 +209,10 @@ class SyscallLog:
             opened.quiet = True
         else:
             thread.open = None
-            return Vote.CONTINUE
+            return CONTINUE
         if self._options.injections:
             return self._inject(thread, opened, info)
-        return Vote.CONTINUE
+        return CONTINUE
 
     def _is_selected(self, info: SyscallInfo) -> bool:
         calls = self._options.calls
@@ -246,11 +246,11 @@ class SyscallLog:
     def _return(self, thread: ThreadRecord, info: SyscallInfo) -> Vote:
         opened, thread.open = thread.open, None
         if opened is None:
-            return Vote.CONTINUE
+            return CONTINUE
         if not opened.quiet:
             self._show_return(thread, opened, info)
         delay = max((each.delay_after for each in opened.injections), default=0.0)
-        return self._hold(thread, delay) if delay else Vote.CONTINUE
+        return self._hold(thread, delay) if delay else CONTINUE
 
     def _show_return(self, thread: ThreadRecord, opened: OpenCall, info: SyscallInfo) -> None:
         now = perf_counter_ns()
@@ -308,13 +308,13 @@ class SyscallLog:
             if injection.signal != NO_SIGNAL:
                 self._target.send_at_syscall(thread.tid, injection.signal)
         delay = max((each.delay_before for each in chosen), default=0.0)
-        return self._hold(thread, delay) if delay else Vote.CONTINUE
+        return self._hold(thread, delay) if delay else CONTINUE
 
     def _hold(self, thread: ThreadRecord, seconds: float) -> Vote:
         """Hold a thread for a time."""
         tid = thread.tid
-        self._later(seconds, lambda: self._target.amend(self.engine_id, [ThreadAction(tid, Vote.CONTINUE)]))
-        return Vote.STOP
+        self._later(seconds, lambda: self._target.amend(self.engine_id, [ThreadAction(tid, CONTINUE)]))
+        return STOP
 
     # ------------------------------------------------------------ other events
 
@@ -328,26 +328,26 @@ class SyscallLog:
             info = "{}"
         name = signals.name_of(event.signal)
         self._view.said(thread, "---", f"{name} {info}", signal=name)
-        return Vote.CONTINUE
+        return CONTINUE
 
     def _job_stopped(self, event: JobStopped) -> Vote:
         name = signals.name_of(event.signal)
         self._view.said(self._thread(event.pid, event.tid), "---", f"stopped by {name}", stopped=name)
-        return Vote.CONTINUE
+        return CONTINUE
 
     def _started(self, event: ThreadStarted) -> Vote:
         if event.tid not in self._threads:
             self._thread(event.pid, event.tid)
             self._view.noticed(f"Process {event.tid} attached")
-        return Vote.CONTINUE
+        return CONTINUE
 
     def _forked(self, event: Forked) -> Vote:
         self.children.add(event.child)
         self._target.keep(self.engine_id, event.child)
         self._thread(event.child, Tid(event.child))
         self._view.noticed(f"Process {event.child} attached")
-        self._target.resume(self.engine_id, {event.child: []}, {event.child: Vote.CONTINUE})
-        return Vote.CONTINUE
+        self._target.resume(self.engine_id, {event.child: []}, {event.child: CONTINUE})
+        return CONTINUE
 
     def _execed(self, event: Execed) -> Vote:
         if event.former_tid != event.tid:
@@ -355,7 +355,7 @@ class SyscallLog:
         leader = self._thread(event.pid, event.tid)
         for other in [each for each in self._threads.values() if each.pid == event.pid and each is not leader]:
             self._forget(other)
-        return Vote.CONTINUE
+        return CONTINUE
 
     def _superseded(self, event: Execed) -> None:
         """Give the leader's place to another thread, whose exec ended the leader."""
@@ -374,19 +374,19 @@ class SyscallLog:
 
     def _launched(self, event: Launched) -> Vote:
         self._thread(event.pid, event.tid)
-        return Vote.CONTINUE
+        return CONTINUE
 
     def _launch_failed(self, event: LaunchFailed) -> Vote:
         self.launch_failure = event.text
         for thread in [each for each in self._threads.values() if each.pid == event.pid]:
             self._forget(thread)
         self._gone(event.pid)
-        return Vote.CONTINUE
+        return CONTINUE
 
     def _thread_exited(self, event: ThreadExited) -> Vote:
         if event.tid != Tid(event.pid):
             self._exited(self._thread(event.pid, event.tid), event.status, event.signal, dumped_core=False)
-        return Vote.CONTINUE
+        return CONTINUE
 
     def _exited(self, thread: ThreadRecord, status: int, killer: Signo | None, *, dumped_core: bool) -> None:
         if thread.open is not None and not thread.open.quiet:
@@ -408,7 +408,7 @@ class SyscallLog:
         leader = self._thread(event.pid, Tid(event.pid))
         self._exited(leader, event.code, event.signal, dumped_core=event.dumped_core)
         self._gone(event.pid)
-        return Vote.CONTINUE
+        return CONTINUE
 
     def _gone(self, pid: Pid) -> None:
         self.children.discard(pid)

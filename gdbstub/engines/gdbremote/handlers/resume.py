@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from gdbstub.engines.gdbremote import faults
@@ -25,7 +26,7 @@ from gdbstub.rsp.commands.resume import (
     VContQuery,
 )
 from gdbstub.rsp.replies import EMPTY, LATER, OK, Reply
-from gdbstub.target.engine import Vote
+from gdbstub.target.engine import CONTINUE, STEP, STOP, Vote
 from gdbstub.target.ops import ThreadAction
 from gdbstub.vocab.errors import PacketError, TargetError
 from gdbstub.vocab.ids import ALL, ANY, NO_SIGNAL, Pid, Signo, ThreadSpec, Tid
@@ -33,7 +34,10 @@ from gdbstub.vocab.ids import ALL, ANY, NO_SIGNAL, Pid, Signo, ThreadSpec, Tid
 if TYPE_CHECKING:
     from gdbstub.engines.gdbremote.session import Session
 
-_VOTE = {"c": Vote.CONTINUE, "s": Vote.STEP, "r": Vote.STEP, "t": Vote.STOP}
+#: How many meanings of ``c`` and ``s`` are kept.
+_ONES_KEPT = 64
+
+_VOTE = {"c": CONTINUE, "s": STEP, "r": STEP, "t": STOP}
 
 
 def _signal(session: Session, number: int | None) -> Signo:
@@ -71,22 +75,22 @@ class _Plan:
                     default = action
                     break
                 tid = Tid(spec.tid) if spec.tid != ANY else session.thread()
-                if tid not in named and target.has_thread(tid) and target.pid_of(tid) == pid:
+                if tid not in named and target.process_of(tid) == pid:
                     sig = _signal(session, action.signal) if action.signal else NO_SIGNAL
                     vote = _VOTE[action.kind]
                     named[tid] = ThreadAction(tid, vote, sig, action.range)
                     self.signals[tid] = sig
-                    if vote is Vote.STOP:
+                    if vote is STOP:
                         self.stops = True
                     else:
                         runs = True
             if default is None:
-                self.others[pid] = Vote.STOP
+                self.others[pid] = STOP
                 if runs:
                     self.processes.append(pid)
                 continue
             vote = _VOTE[default.kind]
-            if vote is Vote.STEP or default.signal:
+            if vote is STEP or default.signal:
                 # A step or a signal for everybody: name them, so that each has its own.
                 current = current or session.thread()
                 for thread in target.threads(pid):
@@ -95,9 +99,9 @@ class _Plan:
                         sig = _signal(session, default.signal) if each else NO_SIGNAL
                         named[thread.tid] = ThreadAction(thread.tid, vote, sig, default.range)
                         self.signals[thread.tid] = sig
-                vote = Vote.CONTINUE
+                vote = CONTINUE
             self.others[pid] = vote
-            if runs or vote is not Vote.STOP:
+            if runs or vote is not STOP:
                 self.processes.append(pid)
 
     def moving(self, session: Session) -> list[Tid]:
@@ -105,8 +109,8 @@ class _Plan:
         tids: list[Tid] = []
         for pid, others in self.others.items():
             named = self.named[pid]
-            tids += [tid for tid, action in named.items() if action.vote is not Vote.STOP]
-            if others is not Vote.STOP:
+            tids += [tid for tid, action in named.items() if action.vote is not STOP]
+            if others is not STOP:
                 tids += [
                     tid for tid, event in session.reports.pending.items() if tid not in named and event.pid == pid
                 ]
@@ -202,12 +206,12 @@ def _resume_nonstop(session: Session, actions: tuple[Action, ...]) -> Reply:
         others = plan.others[pid]
         explicit_stop = any(action.kind == "t" and _covers(action, pid) for action in actions)
         every = list(named.values())
-        if others is not Vote.STOP or explicit_stop:
+        if others is not STOP or explicit_stop:
             every += [
                 ThreadAction(thread.tid, others) for thread in session.target.threads(pid) if thread.tid not in named
             ]
         for action in every:
-            if action.vote is Vote.STOP:
+            if action.vote is STOP:
                 if not session.target.is_stopped(action.tid) or not _held(session, action.tid):
                     hold.append(action.tid)
                 continue
@@ -219,7 +223,7 @@ def _resume_nonstop(session: Session, actions: tuple[Action, ...]) -> Reply:
                 session.target.decide_signal(session.engine_id, action.tid, sig)
                 session.reports.signalled.discard(action.tid)
             amend.append(action)
-        if others is not Vote.STOP:
+        if others is not STOP:
             session.host.note_stop(pid, None)
     if amend:
         session.target.amend(session.engine_id, amend)
@@ -234,7 +238,7 @@ def _covers(action: Action, pid: Pid) -> bool:
 
 
 def _held(session: Session, tid: Tid) -> bool:
-    return session.target.vote_of(session.engine_id, tid) is Vote.STOP
+    return session.target.vote_of(session.engine_id, tid) is STOP
 
 
 @handles(VContQuery)
@@ -258,18 +262,22 @@ def _legacy(session: Session, kind: str, cmd: Continue | ContinueSignal | Step |
         tid = session.thread()
         arch = session.target.arch(session.target.pid_of(tid))
         session.target.write_register(tid, arch.pc, cmd.address.to_bytes(8, "little")[: arch.pointer_size])
-    spec = session.resuming
-    if spec.tid <= 0:
-        if kind == "c" and cmd.signal is None and not (session.dialect.whole_processes and session.pids()):
-            return _run(session, (Action("c", None, None, None),))
+    whole = session.dialect.whole_processes
+    tid = Tid(session.resuming.tid)
+    if tid <= 0 and kind == "c" and cmd.signal is None and not (whole and session.pids()):
+        return _run(session, (Action("c", None, None, None),))
+    pid = session.target.process_of(tid) if tid > 0 else None
+    if pid is None:
         tid = session.thread()
-        spec = ThreadSpec(session.target.pid_of(tid), tid)
-    elif not session.target.has_thread(Tid(spec.tid)):
-        spec = ThreadSpec(None, session.thread())
-    first = Action(kind, cmd.signal, None, spec)
-    # ``c`` lets the other threads run too; so does a step, as gdbserver has it.
-    others = ThreadSpec(session.target.pid_of(Tid(spec.tid)), ALL) if session.dialect.whole_processes else None
-    return _run(session, (first, Action("c", None, None, others)))
+        pid = session.target.pid_of(tid)
+    return _run(session, _one_first(kind, cmd.signal, pid, tid, whole=whole))
+
+
+@lru_cache(_ONES_KEPT)
+def _one_first(kind: str, sig: int | None, pid: Pid, tid: Tid, *, whole: bool) -> tuple[Action, ...]:
+    """Say what is done to one thread, and that the others go on: ``c`` and ``s`` mean that, as gdbserver has it."""
+    others = ThreadSpec(pid, ALL) if whole else None
+    return (Action(kind, sig, None, ThreadSpec(pid, tid)), Action("c", None, None, others))
 
 
 def _run(session: Session, actions: tuple[Action, ...]) -> Reply:
