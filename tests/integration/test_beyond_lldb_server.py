@@ -43,7 +43,8 @@ def test_g6_a_stopped_job_can_be_attached_to_stepped_and_left_stopped(build: Tra
             assert client.ask(f"p10;thread:{worker:x};") != before
             client.ok(f"D;{tracee.pid:x}")
             proc.wait_untraced(tracee.pid)
-            assert proc.state(tracee.pid) == "T"
+            # PTRACE: a detached thread is woken, and finds by itself that its job is stopped.
+            proc.wait_until(lambda: proc.state(tracee.pid) == "T", "the job is left stopped")
         os.kill(tracee.pid, signal.SIGCONT)
         tracee.finish()
 

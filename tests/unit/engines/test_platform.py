@@ -78,6 +78,8 @@ class Play:
 
     def __call__(self, payload: bytes) -> bytes | None:
         self.session.receive(packet(payload))
+        while self.session.at_work:
+            self.session.work_on()
         return self.sent()
 
     def sent(self) -> bytes | None:
