@@ -163,9 +163,9 @@ def _serve(config: Config) -> int:
 
     # Nearly all that is made from here on stays: collections would only look at it again and again.
     gc.disable()
-    from gdbstub.linux.libc import found_by_name
+    from gdbstub.linux.loading import lightly
 
-    with found_by_name():
+    with lightly():
         import trio
 
     from gdbstub.engines.gdbremote.dialect import GDB, LLDB

@@ -51,12 +51,12 @@ from gdbstub.linux.constants import (
     PTRACE_SYSCALL_INFO_SECCOMP,
     SIGINFO_SIZE,
 )
-from gdbstub.linux.libc import found_by_name
+from gdbstub.linux.loading import lightly
 from gdbstub.target.calls import SyscallInfo
 from gdbstub.vocab.errors import TargetError, TraceeGone
 from gdbstub.vocab.ids import NO_SIGNAL, Addr, Signo, Tid
 
-with found_by_name():
+with lightly():
     from ptrace.binding.func import ptrace as _pyptrace
     from ptrace.error import PtraceError
 

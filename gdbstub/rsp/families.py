@@ -149,6 +149,28 @@ FAMILIES: dict[str, tuple[bytes, ...]] = {
 #: Those whose arguments follow the name without a separator.
 GLUED = frozenset({b"_M", b"_m", b"qRegisterInfo", b"qThreadStopInfo"})
 
+#: What debuggers ask for between connecting and their first continue, in about this order.
+USUAL = (
+    "features",
+    "lifecycle",
+    "probes",
+    "resume",
+    "threads",
+    "threadinfo",
+    "xfer",
+    "registers",
+    "memory",
+    "compression",
+    "modules",
+    "regions",
+    "breakpoints",
+    "information",
+    "signals",
+    "tracing",
+    "tracepoints",
+    "hostio",
+)
+
 _COMMANDS = "gdbstub.rsp.commands"
 
 

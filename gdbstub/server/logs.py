@@ -6,7 +6,6 @@ Layer: server.  Used by: server.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -128,6 +127,7 @@ class Logs:
         Raises:
             StartupError: The file cannot be written, or an option makes no sense.
         """
+        import shlex
         from dataclasses import replace
 
         from gdbstub.engines.syscalls import options

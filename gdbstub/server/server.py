@@ -18,13 +18,16 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from gdbstub.engines.gdbremote.dispatch import load_handlers
 from gdbstub.engines.gdbremote.host import SessionDefaults
+from gdbstub.engines.gdbremote.numbering import listed_numbering
 from gdbstub.engines.gdbremote.role import Role
 from gdbstub.engines.gdbremote.session import Session
 from gdbstub.linux.hostfs import LinuxFiles
 from gdbstub.linux.spawn import restore_terminal
 from gdbstub.linux.wait import is_child
 from gdbstub.rsp.commands import logs
+from gdbstub.rsp.families import USUAL
 from gdbstub.server.awaited import AwaitedProcesses, process_named
 from gdbstub.server.clients import Client, Clients
 from gdbstub.server.connection import Channel, Connection
@@ -164,6 +167,15 @@ class Server:
             self._engine_names[engine.engine_id] = f"engine {type(engine).__name__}"
             self._tracer.attach_engine(engine, everywhere=True)
 
+    async def _prepare(self) -> None:
+        """Load what the first client will ask for while nobody asks anything."""
+        for family in USUAL:
+            load_handlers(family)
+            await trio.lowlevel.checkpoint()
+        if not len(self._clients):
+            for pid in self._tracer.pids():
+                listed_numbering(self._tracer.arch(pid))
+
     def _open(self, nursery: trio.Nursery, pid: Pid | None, pair: FdPair | None) -> None:
         """Let clients in, and say so."""
         settings = self._settings
@@ -184,6 +196,7 @@ class Server:
             announce(pair.name, None, pid, settings.ready_fd, settings.ready_file)
             nursery.start_soon(self._serve_pair, pair)
         self._doors.open_others(nursery)
+        nursery.start_soon(self._prepare)
 
     async def _start(self) -> Pid | None:
         """Launch or attach what the command line names, and wait until it stands.

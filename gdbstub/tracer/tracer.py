@@ -16,7 +16,7 @@ import signal
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
 from gdbstub.arch.spec import ArchSpec
-from gdbstub.linux import diagnose, osdata, procfs, ptrace_calls, siginfo, tls
+from gdbstub.linux import procfs, ptrace_calls, siginfo
 from gdbstub.linux.constants import (
     PTRACE_O_EXITKILL,
     PTRACE_O_TRACECLONE,
@@ -194,6 +194,8 @@ class Tracer:
         try:
             ptrace_calls.seize(Tid(child.pid), options)
         except TargetError as refusal:
+            from gdbstub.linux import diagnose
+
             # While it is still there to be looked at.
             text = diagnose.refusal(child.pid, refusal.errno)
             os.kill(child.pid, signal.SIGKILL)
@@ -243,6 +245,8 @@ class Tracer:
                     if tid == Tid(pid):
                         refused = refusal
         if not taken:
+            from gdbstub.linux import diagnose
+
             code = refused.errno if refused is not None else errno.ESRCH
             raise TargetError(code, diagnose.refusal(pid, code))
         inferior = Inferior(pid, attached=True, options=_OPTIONS)
@@ -650,6 +654,8 @@ class Tracer:
 
     def tls_address(self, tid: Tid, offset: int, link_map: Addr) -> Addr:
         """Return where a stopped thread has a thread-local variable."""
+        from gdbstub.linux import tls
+
         tracee = self._registers(tid)
         pid, pointer_size = tracee.inferior.pid, tracee.inferior.spec.pointer_size
         pointer = tls.thread_pointer(tracee.registers.general(), pointer_size)
@@ -661,6 +667,8 @@ class Tracer:
 
     def osdata(self, annex: str) -> bytes:
         """Return one of the tables of ``info os`` as XML."""
+        from gdbstub.linux import osdata
+
         return osdata.osdata(annex)
 
     def clean_up(self, *, spare: bool = False) -> None:

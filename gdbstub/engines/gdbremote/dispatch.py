@@ -46,12 +46,17 @@ def handles(command: type[Any], *sessions: Handlers) -> Callable[[H], H]:
     return enter
 
 
+def load_handlers(family: str) -> None:
+    """Enter a family's handlers, and its packets into the packet table."""
+    import_module(f"{_HANDLERS}.{family}")
+
+
 def handler_of(command: type[Any], sessions: Handlers = DEBUGGING) -> Handler | None:
     """Return the handler of a command class, or None where the packet is declined."""
     handler = sessions.get(command)
     if handler is None:
         family = family_of(command)
         if family is not None:
-            import_module(f"{_HANDLERS}.{family}")
+            load_handlers(family)
             handler = sessions.get(command)
     return handler

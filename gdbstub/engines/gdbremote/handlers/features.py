@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gdbstub.engines.gdbremote import monitor
 from gdbstub.engines.gdbremote.dispatch import DEBUGGING, PLATFORM, handles
 from gdbstub.engines.gdbremote.features import negotiate
 from gdbstub.rsp.commands.features import ExtendedMode, MonitorCommand, NonStop, StartNoAckMode, Supported
@@ -56,4 +55,6 @@ def extended_mode(session: Session, cmd: ExtendedMode) -> Reply:
 @handles(MonitorCommand)
 def monitor_command(session: Session, cmd: MonitorCommand) -> Reply:
     """Run a monitor command."""
+    from gdbstub.engines.gdbremote import monitor
+
     return monitor.run(session, cmd.line)

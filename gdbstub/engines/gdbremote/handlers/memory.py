@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gdbstub.engines.gdbremote.dispatch import handles
-from gdbstub.engines.gdbremote.handlers.tracing import frame_memory, refuse_in_frame
+from gdbstub.engines.gdbremote.frames import frame_memory, refuse_in_frame
 from gdbstub.rsp.commands.memory import ReadBinary, ReadMemory, WriteBinary, WriteMemory
 from gdbstub.rsp.hexcodec import escape
 from gdbstub.rsp.replies import OK, Reply

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from gdbstub.arch.catalogue import register_info
 from gdbstub.engines.gdbremote.dispatch import handles
+from gdbstub.engines.gdbremote.frames import frame_register, frame_registers, refuse_in_frame
 from gdbstub.engines.gdbremote.handlers.threads import find_thread
-from gdbstub.engines.gdbremote.handlers.tracing import frame_register, frame_registers, refuse_in_frame
 from gdbstub.engines.gdbremote.numbering import listed_numbering
 from gdbstub.rsp.commands.registers import (
     ReadRegister,
