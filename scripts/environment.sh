@@ -93,6 +93,8 @@ with open("pyproject.toml", "rb") as file:
     print(*tomllib.load(file)["dependency-groups"]["dev"], sep="\n")')
     fi
     .venv/bin/pip install --quiet --disable-pip-version-check --editable . "${pins[@]}"
+    # Where Python may not write it (PYTHONDONTWRITEBYTECODE, another user's folder), every start would compile it all.
+    .venv/bin/python -m compileall -q gdbstub
     rm -f ".venv/installed-$group-"*
     touch "$stamp"
 }
