@@ -72,5 +72,6 @@ def i386(xcr0: int) -> ArchSpec:
         sp=_ESP,
         syscall_instructions=x86.SYSCALL_INSTRUCTIONS,
         first_argument="rbx",
+        thread_pointer="gs_base",
         waiting_calls=_WAITING_CALLS,
     )

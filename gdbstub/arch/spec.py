@@ -105,6 +105,8 @@ class ArchSpec:
     syscall_instructions: tuple[bytes, ...]
     #: The member of struct user_regs_struct that holds a system call's first argument.
     first_argument: str
+    #: The one that a thread finds its own storage by.
+    thread_pointer: str
     #: By number: the calls that do not restart by themselves after a stop.
     waiting_calls: Mapping[int, WaitingCall | CallFamily]
 

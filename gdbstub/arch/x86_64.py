@@ -91,5 +91,6 @@ def x86_64(xcr0: int) -> ArchSpec:
         sp=_RSP,
         syscall_instructions=x86.SYSCALL_INSTRUCTIONS,
         first_argument="rdi",
+        thread_pointer="fs_base",
         waiting_calls=_WAITING_CALLS,
     )

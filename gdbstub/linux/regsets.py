@@ -316,6 +316,12 @@ class RegisterFile:
         return Addr(int.from_bytes(self.general()[at : at + self.spec.pointer_size], "little"))
 
     @property
+    def thread_pointer(self) -> int:
+        """What the thread finds its storage by; 0 where it has none yet."""
+        at = x86.USER_REGS[self.spec.thread_pointer]
+        return int.from_bytes(self.general()[at : at + self.spec.pointer_size], "little")
+
+    @property
     def orig_syscall(self) -> int:
         """The system call the tracee is in, as the kernel will look at it; -1 for none."""
         return self._signed(self.general(), _ORIG_RAX)

@@ -25,7 +25,6 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gdbstub.arch.x86 import USER_REGS
 from gdbstub.linux.dynamic import DynamicSymbols
 from gdbstub.linux.image import (
     AT_PHDR,
@@ -65,17 +64,6 @@ NO_TLS_OFFSET = 0
 FORCED_DYNAMIC_TLS_OFFSET = -1
 
 _NOT_YET = "this thread has not allocated that module's storage yet"
-
-
-def thread_pointer(general: bytes, pointer_size: int) -> int:
-    """Return what a thread finds its storage by: fs_base, for i386 gs_base.
-
-    Args:
-        general: struct user_regs_struct of a 64-bit tracer, which has both for a thread of either width.
-        pointer_size: Of the inferior, bytes.
-    """
-    at = USER_REGS["fs_base" if pointer_size == 8 else "gs_base"]
-    return int.from_bytes(general[at : at + pointer_size], "little")
 
 
 def _one(segments: Sequence[Segment], kind: int) -> Segment | None:
@@ -335,7 +323,7 @@ def tls_address(read: Read, auxv: bytes, pointer_size: int, pointer: int, offset
         read: Reads the inferior's memory: (address, length); may return less, may raise ``TargetError``.
         auxv: The auxiliary vector.
         pointer_size: Of the inferior, bytes.
-        pointer: The thread's pointer to its storage (``thread_pointer``).
+        pointer: The thread's pointer to its storage (``RegisterFile.thread_pointer``).
         offset: Of the variable within its module's storage.
         link_map: Of the module; 0 is the program.
 

@@ -164,6 +164,12 @@ class Target(Protocol):
     def thread_name(self, tid: Tid) -> str | None:
         """Return the kernel's name of a thread."""
 
+    def thread_handle(self, tid: Tid) -> bytes | None:
+        """Return the C library's own name of a thread, its ``pthread_t``, as the thread has it in memory.
+
+        None where the thread runs, or has no storage of the library's yet.
+        """
+
     def thread_core(self, tid: Tid) -> int | None:
         """Return the processor a thread last ran on."""
 

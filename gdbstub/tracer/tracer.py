@@ -307,6 +307,15 @@ class Tracer:
         """Return the kernel's name of a thread."""
         return self._world.tracee(tid).name()
 
+    def thread_handle(self, tid: Tid) -> bytes | None:
+        """Return the C library's own name of a thread, its ``pthread_t``; None where it runs or has none yet."""
+        if not self.is_stopped(tid):
+            return None
+        # With glibc and with musl it is the address of what the thread pointer points to.
+        tracee = self._world.tracee(tid)
+        pointer = tracee.registers.thread_pointer
+        return pointer.to_bytes(tracee.inferior.spec.pointer_size, "little") if pointer else None
+
     def thread_core(self, tid: Tid) -> int | None:
         """Return the processor a thread last ran on."""
         return self._world.tracee(tid).last_cpu()
@@ -658,7 +667,7 @@ class Tracer:
 
         tracee = self._registers(tid)
         pid, pointer_size = tracee.inferior.pid, tracee.inferior.spec.pointer_size
-        pointer = tls.thread_pointer(tracee.registers.general(), pointer_size)
+        pointer = tracee.registers.thread_pointer
 
         def read(address: int, length: int) -> bytes:
             return self.read_memory(pid, Addr(address), length)

@@ -183,6 +183,6 @@ def test_a_running_program_is_killed(build: TraceeBuilder, gdb: StartGdb) -> Non
         session.interrupt()
         session.end_cont()
         session.kill()
-        assert tracee.process.wait(10) == -9
+        assert tracee.process.wait(30) == -9
         with pytest.raises(GdbError):
             session.execute("continue")

@@ -211,7 +211,7 @@ def test_a_running_program_is_attached_and_let_go(build: TraceeBuilder, gdb: Sta
             tracee.ping()
         session.attach(first.pid)
         session.kill()
-        assert first.process.wait(10) == -9
+        assert first.process.wait(30) == -9
         # Older gdbs do not pass on what the server says.
         with pytest.raises(GdbError, match=f"(?i)no such process|Attaching to process {first.pid} failed"):
             session.attach(first.pid)

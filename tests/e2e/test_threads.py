@@ -293,4 +293,4 @@ def test_a_leaderless_program_is_let_go_or_killed(build: TraceeBuilder, gdb: Sta
                 if ending == "detach":
                     tracee.ping()
                     tracee.tell("q")
-                assert tracee.process.wait(10) == (5 if ending == "detach" else -9)
+                assert tracee.process.wait(30) == (5 if ending == "detach" else -9)

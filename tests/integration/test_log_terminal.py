@@ -54,7 +54,7 @@ def on_terminal(log: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, int, 
     finally:
         if process.poll() is None:
             os.killpg(job, signal.SIGKILL)
-            process.wait(10)
+            process.wait(30)
         os.close(controller)
 
 
@@ -63,7 +63,7 @@ def test_ctrl_c_is_the_programs_to_decide_on(tmp_path: Path) -> None:
         lines.until("ready")
         os.write(keys, b"\x03")
         lines.until("caught")
-        assert process.wait(10) == 3
+        assert process.wait(30) == 3
     text = (tmp_path / "log").read_text()
     assert "--- SIGINT {si_signo=SIGINT, si_code=SI_KERNEL} ---" in text
     assert text.endswith("+++ exited with 3 +++\n")
@@ -80,7 +80,7 @@ def test_ctrl_z_stops_the_program_and_the_log_until_both_are_continued(tmp_path:
         lines.until("again\r\nagain\r\n")
         assert os.getpgid(pid) == job
         os.write(keys, b"\x03")
-        assert process.wait(10) == 3
+        assert process.wait(30) == 3
     text = (tmp_path / "log").read_text()
     # The stop may be undone before the log, which stands, could let it happen; the continuation cannot be missed.
     assert "--- SIGCONT {si_signo=SIGCONT, si_code=SI_USER, " in text

@@ -233,7 +233,7 @@ def test_a_running_process_is_logged_and_let_go(build: TraceeBuilder) -> None:
         assert re.match(r'(read\(0, |restart_syscall\(<\.\.\. resuming interrupted .* \.\.\.>\)).*"?p?', first), first
         assert lines.line().startswith('write(1, "pong\\n", 5)')
         log.send_signal(signal.SIGINT)
-        assert log.wait(10) == -signal.SIGINT
+        assert log.wait(30) == -signal.SIGINT
         proc.wait_untraced(tracee.pid)
         tracee.ping()
         tracee.finish()
@@ -251,7 +251,7 @@ def test_an_observer_sees_the_calls_and_changes_nothing(build: TraceeBuilder) ->
             stub.ping()
             assert any("pong" in lines.line() for _ in range(4))
             log.send_signal(signal.SIGINT)
-            assert log.wait(10) == 0
+            assert log.wait(30) == 0
         stub.ping()
         # The debugger's own stop works as ever, and the next log begins where it likes.
         assert client.interrupt().is_signal(GdbSignal.INT)
@@ -263,7 +263,7 @@ def test_an_observer_sees_the_calls_and_changes_nothing(build: TraceeBuilder) ->
             stub.ping()
             client.interrupt()
             kill(client)
-            assert log.wait(10) == 0
+            assert log.wait(30) == 0
             lines.until("% time ")
             lines.until(" read\n")
 

@@ -158,6 +158,19 @@ def test_variables_of_the_program(tools: Toolbox, kind: str) -> None:
         assert len(seen) == 2
 
 
+@pytest.mark.parametrize("kind", [*DYNAMIC, *STATIC])
+def test_each_thread_is_listed_with_the_librarys_own_name_of_it(tools: Toolbox, kind: str) -> None:
+    """gdb's Python finds a thread by its ``pthread_t`` (``InferiorThread.handle``)."""
+    with session(tools.program(*(DYNAMIC | STATIC)[kind])) as now:
+        told = dict(now.place(letter) for letter in "sS")
+        size = 4 if "i386" in kind else 8
+        listed = {
+            int(each.get("id", "").partition(".")[2], 16): bytes.fromhex(each.get("handle", ""))
+            for each in ET.fromstring(now.client.read_object("threads"))
+        }
+        assert listed == {tid: handle.to_bytes(size, "little") for tid, handle in told.items()}
+
+
 @pytest.mark.parametrize("kind", DYNAMIC)
 def test_variables_of_a_loaded_library(tools: Toolbox, kind: str) -> None:
     library = tools.library(*DYNAMIC[kind])

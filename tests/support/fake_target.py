@@ -38,6 +38,7 @@ class FakeThread:
     stopped: bool = True
     name: str = "fake"
     core: int | None = 1
+    handle: bytes | None = None
     registers: bytearray = field(default_factory=lambda: bytearray(sum(r.bits // 8 for r in SPEC.registers)))
     siginfo: bytes = bytes(range(128))
 
@@ -250,6 +251,9 @@ class FakeTarget:
 
     def thread_name(self, tid: Tid) -> str | None:
         return self.thread(tid).name
+
+    def thread_handle(self, tid: Tid) -> bytes | None:
+        return self.thread(tid).handle
 
     def thread_core(self, tid: Tid) -> int | None:
         return self.thread(tid).core

@@ -25,7 +25,7 @@ TOKEN = f"{os.getpid()}-{time.monotonic_ns()}"
 _WALL = 0x40000000
 
 
-def wait_until(condition: Callable[[], T], what: str, seconds: float = 10.0) -> T:
+def wait_until(condition: Callable[[], T], what: str, seconds: float = 30.0) -> T:
     """Return the first true value of ``condition``; fail the test at the deadline.
 
     The kernel offers no event for a change of ``State`` or ``TracerPid`` of another's process:

@@ -134,7 +134,7 @@ class RspClient:
         timeout: How long to wait for anything, seconds.
     """
 
-    def __init__(self, port: int | socket.socket, *, timeout: float = 10.0) -> None:
+    def __init__(self, port: int | socket.socket, *, timeout: float = 30.0) -> None:
         if isinstance(port, socket.socket):
             self.socket = port
             self.socket.settimeout(timeout)

@@ -21,7 +21,7 @@ from tests.support.proc import TOKEN, TOKEN_NAME
 
 SOURCES = Path(__file__).parent.parent / "tracees"
 FLAGS = ["-g", "-O1", "-Wall", "-Werror", "-pthread"]
-DEADLINE = 10.0
+DEADLINE = 30.0
 
 #: Ways to link a C program; the first is meant where none is named, because its symbols have fixed addresses.
 VARIANTS: Mapping[str, Sequence[str]] = {

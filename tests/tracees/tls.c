@@ -1,6 +1,6 @@
 /* Thread-local variables of a program, of libc and of libraries that it loads, in two threads.
    Arguments: libraries.  Orders, for the first thread in small letters and for the second in capitals:
-   m e l: where is the program's, libc's, the library's variable.  For the program: o and n load the first
+   m e l: where is the program's, libc's, the library's variable; s: what pthread_self() says.  For the program: o and n load the first
    and the last library, c unloads, q ends. */
 #include "tracee.h"
 #include <dlfcn.h>
@@ -32,9 +32,12 @@ static void close_library(void)
 
 static void answer(int order)
 {
-    void *address = order == 'm' ? &main_variable : order == 'e' ? (void *)&errno : library_address();
+    unsigned long address = order == 's'   ? (unsigned long)pthread_self()
+                            : order == 'm' ? (unsigned long)&main_variable
+                            : order == 'e' ? (unsigned long)&errno
+                                           : (unsigned long)library_address();
 
-    say("%d %lx", own_tid(), (unsigned long)address);
+    say("%d %lx", own_tid(), address);
 }
 
 static void *second(void *unused)

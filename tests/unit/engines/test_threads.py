@@ -133,10 +133,11 @@ def test_the_xml_list() -> None:
     play.target.thread(T1).name = 'a<&>"b\x01'
     play.target.thread(T2).name = ""
     play.target.thread(T2).core = None
+    play.target.thread(T2).handle = bytes.fromhex("40772bf7ff7f0000")
     reply = play.gets(b"qXfer:threads:read::0,1000").sent()
     assert reply[:1] == b"l"
     assert b'<thread id="p64.64" core="1" name="a&lt;&amp;&gt;&quot;b"/>' in reply
-    assert b'<thread id="p64.65"/>' in reply
+    assert b'<thread id="p64.65" handle="40772bf7ff7f0000"/>' in reply
 
 
 def test_where_a_thread_has_a_variable() -> None:

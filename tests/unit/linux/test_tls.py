@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gdbstub.arch.x86 import USER_REGS
 from gdbstub.linux import procfs, tls
-from gdbstub.linux.tls import thread_pointer, tls_address
+from gdbstub.linux.tls import tls_address
 from gdbstub.vocab.errors import TargetError
 
 PAGE = 4096
@@ -172,13 +171,6 @@ class Image:
 SIZES = pytest.mark.parametrize("size", [4, 8])
 NOT_YET = "this thread has not allocated that module's storage yet"
 NONE = "that module has no thread-local storage"
-
-
-def test_the_thread_pointer_is_the_base_of_fs_or_gs() -> None:
-    general = bytearray(216)
-    struct.pack_into("=QQ", general, USER_REGS["fs_base"], 0x7F1122334455, 0xF7F01234)
-    assert thread_pointer(bytes(general), 8) == 0x7F1122334455
-    assert thread_pointer(bytes(general), 4) == 0xF7F01234
 
 
 # The program

@@ -88,6 +88,9 @@ def _threads_xml(session: Session) -> bytes:
             name = session.target.thread_name(each.tid)
             if name:
                 attributes += f' name="{name.translate(_IN_ATTRIBUTE)}"'
+            handle = session.target.thread_handle(each.tid)
+            if handle is not None:
+                attributes += f' handle="{handle.hex()}"'
         except StubError:
             continue
         lines.append(f"<thread {attributes}/>\n")
