@@ -9,7 +9,7 @@ it concerns, in order of attachment; each answers with a ``Vote``.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final
+from typing import ClassVar, Final
 
 from gdbstub.vocab.ids import Addr, Pid, Signo, Tid
 
@@ -28,6 +28,9 @@ class TraceEvent:
     Events are values: equal where their kinds and members are.  They are written out because dataclasses, which
     compile six functions for each class, took a tenth of the time until a client has its first reply.
     """
+
+    #: False where the answer does not count: nothing can be voted.
+    votable: ClassVar[bool] = True
 
     def __init__(self, pid: Pid, tid: Tid) -> None:
         self.pid: Final = pid
@@ -50,6 +53,8 @@ class Launched(TraceEvent):
 
 class LaunchFailed(TraceEvent):
     """A program could not be started.  Goes to whoever asked.  Nothing can be voted."""
+
+    votable = False
 
     def __init__(self, pid: Pid, tid: Tid, text: str, cause: str = "") -> None:
         super().__init__(pid, tid)
@@ -96,6 +101,8 @@ class SignalStop(TraceEvent):
 class JobStopped(TraceEvent):
     """Job control has stopped the thread; only SIGCONT lets it run on.  Nothing can be voted."""
 
+    votable = False
+
     def __init__(self, pid: Pid, tid: Tid, signal: Signo) -> None:
         super().__init__(pid, tid)
         self.signal: Final = signal
@@ -103,6 +110,8 @@ class JobStopped(TraceEvent):
 
 class JobContinued(TraceEvent):
     """SIGCONT has ended a stop by job control.  Nothing can be voted."""
+
+    votable = False
 
 
 class Interrupted(TraceEvent):
@@ -132,7 +141,7 @@ class Execed(TraceEvent):
 
 
 class Joined(TraceEvent):
-    """The engine takes part in a process from now on.  Nothing can be voted; the process may run."""
+    """The engine takes part in a process from now on, which may run.  STOP or CONTINUE."""
 
 
 class ForkKind(Enum):
@@ -153,6 +162,8 @@ class Forked(TraceEvent):
 
 class ChildBorn(TraceEvent):
     """A child process exists; ``kept`` says whether it stays traced.  Nothing can be voted."""
+
+    votable = False
 
     def __init__(self, pid: Pid, tid: Tid, child: Pid, kind: ForkKind, kept: bool) -> None:
         super().__init__(pid, tid)
@@ -183,6 +194,8 @@ class ThreadStarted(TraceEvent):
 class ThreadExited(TraceEvent):
     """A thread is gone; the process lives on.  Nothing can be voted."""
 
+    votable = False
+
     def __init__(self, pid: Pid, tid: Tid, status: int, signal: Signo | None = None) -> None:
         super().__init__(pid, tid)
         self.status: Final = status
@@ -192,6 +205,8 @@ class ThreadExited(TraceEvent):
 
 class ProcessExited(TraceEvent):
     """The process is gone: exit ``code``, or killed by ``signal``.  Nothing can be voted."""
+
+    votable = False
 
     def __init__(self, pid: Pid, tid: Tid, code: int, signal: Signo | None, dumped_core: bool = False) -> None:
         super().__init__(pid, tid)

@@ -257,6 +257,7 @@ class Births:
         for other in list(inferior.tracees.values()):
             if other is not tracee:
                 self._world.tracees.pop(other.tid, None)
+        self._world.bury(inferior)
         if former != tracee.tid:
             inferior.arbiter.renamed(former, tracee.tid)
         inferior.new_program(tracee)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from gdbstub.linux import ptrace_calls
 from gdbstub.linux.constants import SYSGOOD
 from gdbstub.target.calls import SyscallInfo
+from gdbstub.target.engine import Engine
 from gdbstub.target.events import SyscallStop
 from gdbstub.tracer import calls
 from gdbstub.tracer.settler import Settler
@@ -135,11 +136,18 @@ class CallStops:
         pid = inferior.pid
         # Who caught the entry may have put another call in its place: that one is told to both.
         known = tracee.entry_number
-        catchers = [
-            e
-            for e, engine in inferior.catchers
-            if engine.catches(pid, number) or (known != number and engine.catches(pid, known))
-        ]
+        try:
+            catchers = [
+                e
+                for e, engine in inferior.catchers
+                if engine.catches(pid, number) or (known != number and engine.catches(pid, known))
+            ]
+        except Exception:  # noqa: BLE001  (an engine's bug must not reach the tracer; whose it is, is found here)
+
+            def catches(engine: Engine) -> bool:
+                return engine.catches(pid, number) or (known != number and engine.catches(pid, known))
+
+            catchers = [e for e, _ in list(inferior.catchers) if self._world.ask(e, catches)]
         if catchers:
             if info.entry:
                 # Engines nest like layers: the last attached sees an entry first and an exit last.

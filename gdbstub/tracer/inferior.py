@@ -208,15 +208,10 @@ class Inferior:
         """Forget what exec has replaced: memory, sites, slots, the other threads."""
         for other in [each for each in self.tracees.values() if each is not leader]:
             self.remove(other)
-        if self.borrows_from is not None:
-            # What this child's engines patched lies in the parent's memory, and stays there unless undone.
-            for site in self.sites.all():
-                if site.inserted:
-                    try:
-                        self.borrows_from.memory.write(site.address, site.shadow)
-                    except StubError:
-                        continue
-            self.borrows_from = None
+        # The memory that the patches are in is gone, mostly.  It may be a parent's, which this child has borrowed;
+        # or that of the new program already, if the descriptor was opened in the moment before we were told.
+        self.sites.remove_all()
+        self.borrows_from = None
         self.memory.reopen()
         self.spec = spec_of(leader.tid)
         self.sites = SiteTable(self.memory, self.spec.trap)

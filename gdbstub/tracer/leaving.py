@@ -13,6 +13,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from gdbstub.linux import debugregs, procfs, ptrace_calls
 from gdbstub.linux.constants import PTRACE_EVENT_CLONE, PTRACE_EVENT_FORK, PTRACE_EVENT_VFORK
@@ -87,13 +88,14 @@ class Leaving:
         for each in others:
             engine = self._world.engines.get(each)
             if engine is not None:
-                engine.on_lost(inferior.pid)
+                self._world.guard(each, partial(engine.on_lost, inferior.pid))
 
     def release(self, tracee: Tracee) -> None:
         """Detach one stopped thread, passing on what it was about to be sent."""
         sig = tracee.parked if tracee.stop is StopKind.SIGNAL else NO_SIGNAL
         try:
-            if tracee.inferior.slots.armed:
+            # Slots that were given back while it ran are armed in it still.
+            if tracee.inferior.slots.armed or tracee.rearm:
                 debugregs.write(tracee.tid, (0, 0, 0, 0, 0))
             repeats.before_resume(tracee, sig)
             ptrace_calls.detach(tracee.tid, sig)
@@ -149,10 +151,5 @@ class Leaving:
     def restore_text(inferior: Inferior, child: Tid) -> None:
         """Take our patches out of a forked child's copy of the memory."""
         memory = ProcessMemory(lambda: child, lambda: None)
-        for site in inferior.sites.all():
-            if site.inserted:
-                try:
-                    memory.write(site.address, site.shadow)
-                except TargetError:
-                    continue
+        inferior.sites.restore_in(memory)
         memory.close()

@@ -150,6 +150,17 @@ class SiteTable:
         self.departed.update(self._sites)
         self.forget_all()
 
+    def restore_in(self, memory: RawMemory) -> None:
+        """Give the program its bytes back in a child's copy of the memory."""
+        for site in self._sites.values():
+            if site.inserted:
+                try:
+                    if memory.read(site.address, len(self._trap)) == self._trap:
+                        memory.write(site.address, site.shadow)
+                except StubError:
+                    # The child has no such page, or is gone.
+                    continue
+
     def forget_all(self) -> None:
         """Forget all sites without a write: the memory they were in is gone."""
         self._sites.clear()

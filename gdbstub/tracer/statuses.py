@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final
 
 from gdbstub.linux import debugregs, procfs, ptrace_calls
-from gdbstub.linux.constants import PTRACE_EVENT_SECCOMP, SI_TKILL
+from gdbstub.linux.constants import PTRACE_EVENT_EXEC, PTRACE_EVENT_SECCOMP, SI_TKILL
 from gdbstub.linux.wait import StatusKind, WaitStatus, decode, is_stop, reap, reap_one
 from gdbstub.target.engine import STEP
 from gdbstub.target.events import (
@@ -40,6 +40,7 @@ from gdbstub.tracer.debugslots import SlotKind
 from gdbstub.tracer.inferior import Inferior
 from gdbstub.tracer.injections import Injection
 from gdbstub.tracer.leaving import Leaving
+from gdbstub.tracer.orphans import Orphans
 from gdbstub.tracer.settler import Settler
 from gdbstub.tracer.tracee import (
     DYING,
@@ -91,6 +92,7 @@ class Statuses:
         self._settler = settler
         self._leaving = Leaving(world, settler, self._drain_and_look)
         self._births = Births(world, settler, self._leaving, self._stopped)
+        self._orphans = Orphans(world)
         self._calls = CallStops(world, settler, self._step_done)
 
     @property
@@ -106,6 +108,8 @@ class Statuses:
         """Handle one status; tell whether there was one."""
         status = reap()
         if status is None:
+            if self._world.orphans:
+                self._orphans.sweep()
             return False
         self.handle(*status)
         if len(self._world.tracees) >= _MANY:
@@ -207,7 +211,9 @@ class Statuses:
                 self._world.offer(tracee, ThreadStarted(inferior.pid, tracee.tid), inferior.arbiter.engines())
         if tracee.rearm:
             tracee.rearm = False
-            inferior.arm(tracee)
+            # A new program starts without any.
+            if kind is not _OF_EVENT or status.detail != PTRACE_EVENT_EXEC:
+                inferior.arm(tracee)
         if tracee.job_stopped is not (kind is _OF_GROUP):
             self._job_control(tracee, status)
         if kind is _OF_SIGNAL:
@@ -295,9 +301,8 @@ class Statuses:
         interested = [
             engine_id
             for engine_id in arbiter.engines()
-            if engine_id in self._world.engines
-            and (
-                not self._world.engines[engine_id].passes(inferior.pid, sig)
+            if (
+                self._world.ask(engine_id, lambda engine: not engine.passes(inferior.pid, sig))
                 or arbiter.vote_of(engine_id, tracee.tid) is STEP
                 # QUIRK(gdb, all): the return address of its calls is a breakpoint on the stack.
                 or (site is not None and engine_id in site.owners)

@@ -122,6 +122,9 @@ class Tracer:
             return
         self._world.standing.append(engine.engine_id)
         for inferior in self._world.inferiors.values():
+            if engine.engine_id not in self._world.engines:
+                # It has raised, and takes part in nothing.
+                break
             inferior.arbiter.enter(engine.engine_id)
             self._world.recount_catches(inferior)
             tracee = next(iter(inferior.tracees.values()), None)
@@ -131,14 +134,7 @@ class Tracer:
 
     def detach_engine(self, engine_id: EngineId) -> None:
         """Withdraw an engine's votes, sites and slots.  What only it held runs on."""
-        self._world.engines.pop(engine_id, None)
-        if engine_id in self._world.standing:
-            self._world.standing.remove(engine_id)
-        self._world.waiting.discard(engine_id)
-        self._world.fork_wishes.pop(engine_id, None)
-        self._world.clone_wishes.pop(engine_id, None)
-        for inferior in list(self._world.inferiors.values()):
-            self._world.leave(inferior, engine_id)
+        self._world.dismiss(engine_id)
         self._settler.settle()
 
     def join(self, engine_id: EngineId, pid: Pid) -> None:

@@ -1,12 +1,13 @@
 """All that is traced, and who takes part: the state that the tracer's parts share.
 
-Layer: tracer.  Used by: settler, statuses, births, leaving, tracer.
+Layer: tracer.  Used by: settler, statuses, births, orphans, leaving, tracer.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+from collections import deque
 from collections.abc import Callable, Iterable
 
 from gdbstub.linux import ptrace_calls
@@ -16,9 +17,13 @@ from gdbstub.target.ops import HitRules
 from gdbstub.tracer.debugslots import SlotKind
 from gdbstub.tracer.errands import Errands
 from gdbstub.tracer.inferior import Inferior
+from gdbstub.tracer.sites import SiteTable
 from gdbstub.tracer.tracee import DYING, Tracee
 from gdbstub.vocab.errors import TargetError, TraceeGone
 from gdbstub.vocab.ids import Addr, EngineId, Pid, Tid
+
+#: Programs that have ended, of whose patches a copy may be left in a child that nobody knows of yet.
+_FALLEN_KEPT = 8
 
 
 class World:
@@ -44,6 +49,8 @@ class World:
         self.engines: dict[EngineId, Engine] = {}
         #: First stops that came before the event that announces the thread.
         self.orphans: dict[Tid, int] = {}
+        #: The sites of the programs that ended last, patches and all.
+        self.fallen: deque[SiteTable] = deque(maxlen=_FALLEN_KEPT)
         #: Inferiors whose votes may have changed since the kernel was last made to agree.
         self.dirty: dict[Pid, Inferior] = {}
         #: Engines to be told when everything they hold stands.
@@ -119,7 +126,8 @@ class World:
         """Tell those who take part in every inferior that this one is there."""
         tracee = next(iter(inferior.tracees.values()), None)
         if self.standing and tracee is not None:
-            self.offer(tracee, Joined(inferior.pid, tracee.tid), self.standing)
+            members = [each for each in self.standing if inferior.arbiter.has(each)]
+            self.offer(tracee, Joined(inferior.pid, tracee.tid), members)
 
     def leave(self, inferior: Inferior, engine_id: EngineId) -> None:
         """Withdraw an engine from one inferior: its votes, sites and slots; its persistent commands stay."""
@@ -185,7 +193,7 @@ class World:
             except Exception as failure:  # noqa: BLE001  (an engine's bug must not reach the tracer)
                 self._failed(engine_id, failure)
                 continue
-            if vote is STOP:
+            if vote is STOP and event.votable:
                 holders.append(engine_id)
                 tracee.awaited_by.discard(engine_id)
                 tracee.inferior.arbiter.amend(engine_id, tracee.tid, STOP)
@@ -204,13 +212,30 @@ class World:
         except Exception as failure:  # noqa: BLE001  (an engine's bug must not reach the tracer)
             self._failed(engine_id, failure)
 
-    def _failed(self, engine_id: EngineId, failure: Exception) -> None:
+    def ask(self, engine_id: EngineId, question: Callable[[Engine], bool]) -> bool:
+        """Ask an engine; one that is gone, or raises, says no."""
+        engine = self.engines.get(engine_id)
+        if engine is None:
+            return False
+        try:
+            return question(engine)
+        except Exception as failure:  # noqa: BLE001  (an engine's bug must not reach the tracer)
+            self._failed(engine_id, failure)
+            return False
+
+    def dismiss(self, engine_id: EngineId) -> None:
+        """Forget an engine: nothing is held, owned or wished for it any more, and it is never called again."""
         self.engines.pop(engine_id, None)
         if engine_id in self.standing:
             self.standing.remove(engine_id)
         self.waiting.discard(engine_id)
+        self.fork_wishes.pop(engine_id, None)
+        self.clone_wishes.pop(engine_id, None)
         for inferior in self.inferiors.values():
             self.leave(inferior, engine_id)
+
+    def _failed(self, engine_id: EngineId, failure: Exception) -> None:
+        self.dismiss(engine_id)
         self.on_engine_failure(engine_id, failure)
 
     def drop(self, tracee: Tracee) -> None:
@@ -222,9 +247,15 @@ class World:
         """Forget a process."""
         for tracee in list(inferior.tracees.values()):
             self.drop(tracee)
+        self.bury(inferior)
         inferior.close()
         self.inferiors.pop(inferior.pid, None)
         self.dirty.pop(inferior.pid, None)
+
+    def bury(self, inferior: Inferior) -> None:
+        """Keep what is known of the patches in a program that has ended."""
+        if inferior.sites:
+            self.fallen.append(inferior.sites.clone(inferior.memory))
 
     def rearm(self, inferior: Inferior) -> None:
         """Write the debug registers of every thread; those that run are stopped for it first."""
@@ -237,8 +268,12 @@ class World:
     def recount_catches(self, inferior: Inferior) -> None:
         """Look again whether anybody catches syscalls; threads that run learn of it by a stop that nobody sees."""
         before = inferior.catching
-        members = [(each, self.engines[each]) for each in inferior.arbiter.engines() if each in self.engines]
-        inferior.catchers = [(each, engine) for each, engine in members if engine.catches(inferior.pid, -1)]
+
+        def catches(engine: Engine) -> bool:
+            return engine.catches(inferior.pid, -1)
+
+        catchers = [each for each in inferior.arbiter.engines() if self.ask(each, catches)]
+        inferior.catchers = [(each, self.engines[each]) for each in catchers if each in self.engines]
         inferior.catching = bool(inferior.catchers)
         if inferior.catching and not before:
             for tracee in list(inferior.running.values()):
