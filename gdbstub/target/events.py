@@ -87,7 +87,7 @@ class WatchHit(TraceEvent):
 
 
 class StepDone(TraceEvent):
-    """An instruction, or a range of them, has been stepped.  Goes to whoever voted STEP.  STOP or STEP again."""
+    """An instruction, or a range of them, has been stepped.  Goes to whoever voted STEP.  STOP, STEP or CONTINUE."""
 
 
 class SignalStop(TraceEvent):

@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from gdbstub.linux import ptrace_calls
-from gdbstub.target.engine import STOP, Engine
-from gdbstub.target.events import ForkKind, Joined, TraceEvent
+from gdbstub.target.engine import CONTINUE, STOP, Engine
+from gdbstub.target.events import ForkKind, Joined, StepDone, TraceEvent
 from gdbstub.target.ops import HitRules
 from gdbstub.tracer.debugslots import SlotKind
 from gdbstub.tracer.errands import Errands
@@ -200,6 +200,9 @@ class World:
                 if not tracee.stopped:
                     # ``Joined`` is told of threads that run.
                     self.mark(tracee.inferior)
+            elif vote is CONTINUE and type(event) is StepDone:
+                # A step is made once, unless it is asked for again.
+                tracee.inferior.arbiter.amend(engine_id, tracee.tid, CONTINUE)
         if tracee.arrival is not None and holders and tracee.stopped and tracee.registers.pc != tracee.arrival.pc:
             # They see it elsewhere, in a signal handler say: to come back to the site is news.
             tracee.arrival.engines.difference_update(holders)

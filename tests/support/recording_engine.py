@@ -16,7 +16,6 @@ from gdbstub.target.events import (
     JobStopped,
     Joined,
     SignalStop,
-    StepDone,
     TraceEvent,
 )
 from gdbstub.vocab.ids import EngineId, Pid, Signo
@@ -39,6 +38,7 @@ class RecordingEngine:
         keeps_traced: A process stays traced for its sake.
         raises_at: Its callback of this number raises, counted from 1; 0: none does.
         on_stop: Called where it answers STOP, before it does: a session holds everything then.
+        calls_back: Called with each event, before it is answered.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class RecordingEngine:
         keeps_traced: bool = True,
         raises_at: int = 0,
         on_stop: Callable[[], None] | None = None,
+        calls_back: Callable[[TraceEvent], object] | None = None,
     ) -> None:
         self.engine_id = engine_id
         self.wants = wants
@@ -68,6 +69,7 @@ class RecordingEngine:
         self.calls = 0
         self._raises_at = raises_at
         self._on_stop = on_stop
+        self._calls_back = calls_back
         self._votes = itertools.cycle(votes)
 
     def _called(self, what: object) -> None:
@@ -78,15 +80,19 @@ class RecordingEngine:
             self.left = True
             raise Raised
 
+    def raise_now(self) -> None:
+        """Raise at the next callback, whichever it is."""
+        self._raises_at = self.calls + 1
+
     def on_event(self, event: TraceEvent) -> Vote:
         """Note an event and give the next answer."""
         if event.pid in self.left_pids:
             self.mistakes.append(f"{event} after it had left the process")
         self.events.append(event)
         self._called(event)
+        if self._calls_back is not None:
+            self._calls_back(event)
         vote = next(self._votes)
-        if isinstance(event, StepDone) and vote is Vote.CONTINUE:
-            vote = Vote.STEP
         if vote is Vote.STOP and self._on_stop is not None:
             self._on_stop()
         return vote

@@ -262,6 +262,7 @@ class Tracing(IdleEngine):
                 self._hit(event)
             case StepDone():
                 self._stepped(event)
+                return Vote.STEP if event.tid in self._steps else Vote.CONTINUE
             case ThreadExited():
                 self._steps.pop(event.tid, None)
             case Execed():

@@ -18,16 +18,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from gdbstub.linux.constants import SI_TKILL
-from gdbstub.server.keeper import KEEPER, Keeper
+from gdbstub.server.keeper import KEEPER
 from gdbstub.target.engine import Vote
 from gdbstub.target.events import ForkKind, ProcessExited, SignalStop, StepDone, SyscallStop, ThreadExited, TraceEvent
 from gdbstub.target.ops import LaunchSpec, ThreadAction
 from gdbstub.tracer.inferior import Inferior
 from gdbstub.tracer.tracee import StopKind
-from gdbstub.tracer.tracer import Tracer
 from gdbstub.vocab.errors import StubError
 from gdbstub.vocab.ids import NO_SIGNAL, Addr, EngineId, Pid, Signo, Tid
-from tests.support.kernel.door import Door
 from tests.support.kernel.tasks import (
     BASE,
     HANDLED,
@@ -36,19 +34,17 @@ from tests.support.kernel.tasks import (
     TEXT,
     TRAP,
     Call,
-    Kernel,
     Process,
     State,
     Task,
 )
 from tests.support.recording_engine import EVERYTHING, RecordingEngine
+from tests.support.scene import Scene
 
 SIGTERM, SIGWINCH = Signo(15), Signo(28)
 #: How many histories are tried; without that many in the gate, which stops trying after some seconds.
 WISHED = int(os.environ.get("HISTORIES", "0"))
 IN_THE_GATE, BUDGET = 150, 15.0
-#: Steps of settling after which it is taken never to end.
-PATIENCE = 2000
 
 numbers = st.integers(0, 11)
 votes = st.sampled_from(list(Vote))
@@ -74,16 +70,14 @@ class History(RuleBasedStateMachine):
         super().__init__()
         History.began = History.began or monotonic()
         self.late = not WISHED and monotonic() - History.began > BUDGET
-        self.kernel = Kernel()
-        self.door = Door(self.kernel)
+        self.scene = Scene(lambda engine_id: self.engines.pop(engine_id, None))
+        self.kernel, self.door = self.scene.kernel, self.scene.door
+        self.tracer, self.world = self.scene.tracer, self.scene.world
         self.stack = ExitStack()
         self.stack.enter_context(self.door.opened())
-        self.tracer = Tracer(KEEPER, self.engine_failed, lambda pid: None)
-        self.world = self.tracer._world
         self.engines: dict[EngineId, RecordingEngine] = {}
         self.everybody: list[RecordingEngine] = []
         self.ids = map(EngineId, itertools.count(1))
-        self.tracer.attach_engine(Keeper(lambda text: None, lambda: None, lambda pid: None))
         #: What was decided of a reported signal, by its number.
         self.decided: dict[int, Signo] = {}
         self.resolved = 0
@@ -91,9 +85,6 @@ class History(RuleBasedStateMachine):
         self.due_ends: dict[EngineId, list[tuple[type[TraceEvent], Tid]]] = {}
         self.due_signals: dict[EngineId, list[tuple[Tid, Signo]]] = {}
         self.kernel.on_wait = self.told_by_wait
-
-    def engine_failed(self, engine_id: EngineId, failure: Exception) -> None:
-        self.engines.pop(engine_id, None)
 
     # ------------------------------------------------------------ choosing
 
@@ -362,20 +353,7 @@ class History(RuleBasedStateMachine):
     @rule()
     def settle(self) -> None:
         """Let everything come to rest that needs no further instruction of the program."""
-        for _ in range(PATIENCE):
-            self.tracer.drain()
-            busy = any(map(self.kernel.is_waitable, self.kernel.tasks.values()))
-            for task in list(self.kernel.tasks.values()):
-                tracee = self.world.tracees.get(task.tid)
-                over = tracee is not None and tracee.inferior.exclusive is tracee
-                if self.kernel.has_business(task) or (over and task.state is State.RUNNING and task.awaits is None):
-                    self.kernel.move(task)
-                    busy = True
-            self.tracer.check_zombie_leaders()
-            if not busy:
-                break
-        else:
-            raise AssertionError("it never comes to rest")
+        self.scene.settle()
         self.check_at_rest()
 
     # ------------------------------------------------------------ what holds at rest
@@ -385,7 +363,8 @@ class History(RuleBasedStateMachine):
             assert tid in self.kernel.tasks, f"{tid} is gone and the tracer does not know"
         for task in self.kernel.tasks.values():
             # A child that is not announced waits until nobody can do so any more.
-            known = task.tid in self.world.tracees or task.tid in self.world.orphans
+            # A leader that ended before its threads cannot be let go; who waits for it forgets it.
+            known = task.tid in self.world.tracees or task.tid in self.world.orphans or task.state is State.ZOMBIE
             assert known or not task.traced, f"{task.tid} is traced and nobody knows"
         for inferior in self.world.inferiors.values():
             if not inferior.detaching:
@@ -505,7 +484,7 @@ class History(RuleBasedStateMachine):
                 self.each_signal_is_delivered_once_or_as_somebody_decided()
                 assert not self.world.tracees and not self.world.inferiors
                 for task in self.kernel.tasks.values():
-                    assert not task.traced
+                    assert not task.traced or task.state is State.ZOMBIE
                 for process in self.kernel.processes.values():
                     assert not process.space.users or process.space.text == TEXT
         finally:

@@ -42,7 +42,7 @@ class Bench:
     def step(self, address: int, tid: Tid = T1) -> None:
         self.target.thread(tid).stopped = True
         self.target.set_pc(tid, Addr(address))
-        assert self.tracing.on_event(StepDone(PID, tid)) is Vote.CONTINUE
+        assert self.tracing.on_event(StepDone(PID, tid)) is not Vote.STOP
 
     def sites(self) -> set[tuple[Pid, Addr]]:
         return {(pid, address) for engine, pid, address in self.target.claims if engine == TRACING}
