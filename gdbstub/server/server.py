@@ -37,6 +37,7 @@ from gdbstub.server.doors import Doors
 from gdbstub.server.keeper import KEEPER, Keeper
 from gdbstub.server.listen import Listener, announce
 from gdbstub.server.logs import LogKey, Logs
+from gdbstub.server.lookout import Lookout
 from gdbstub.server.policy import OnDisconnect
 from gdbstub.server.portpipe import tell_descriptor, tell_fifo
 from gdbstub.server.serial import FdPair
@@ -104,6 +105,7 @@ class Server:
         self._all_poll = select.poll()
         self._driver = Driver(self._tracer, self._flush_all, self._urgent)
         self._all_poll.register(self._driver.signalfd, select.POLLIN)
+        self._lookout = Lookout(self._all_poll.poll)
         if log.wants("threads"):
             self._tracer.log_to(partial(log.write, "threads"))
 
@@ -466,7 +468,7 @@ class Server:
         """
         only = self._clients.only
         alone = only is not None and not self._tracer.waiting and not only.has_backlog
-        ready = self._all_poll.poll(_READ_PATIENCE_ALONE if alone else _READ_PATIENCE)
+        ready = self._lookout.wait(_READ_PATIENCE_ALONE) if alone else self._all_poll.poll(_READ_PATIENCE)
         if alone and len(ready) == 1 and ready[0][0] == self._driver.signalfd:
             # A stop that the client waits for, or only the trace of one that has been handled.
             if self._driver.serve():
