@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from importlib.abc import Loader
 
 #: Executed only when something is asked of them.
-DEFERRED = frozenset({"hmac", "idna", "shutil", "ssl", "subprocess", "tempfile"})
+DEFERRED = frozenset({"hmac", "idna", "shutil", "ssl", "subprocess", "tempfile", "tokenize", "traceback"})
 
 _GLIBC = {"c": "libc.so.6", "pthread": "libpthread.so.0"}
 

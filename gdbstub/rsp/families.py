@@ -149,7 +149,7 @@ FAMILIES: dict[str, tuple[bytes, ...]] = {
 #: Those whose arguments follow the name without a separator.
 GLUED = frozenset({b"_M", b"_m", b"qRegisterInfo", b"qThreadStopInfo"})
 
-#: What debuggers ask for between connecting and their first continue, in about this order.
+#: What every debugger asks for between connecting and its first continue, in about this order.
 USUAL = (
     "features",
     "lifecycle",
@@ -166,9 +166,6 @@ USUAL = (
     "breakpoints",
     "information",
     "signals",
-    "tracing",
-    "tracepoints",
-    "hostio",
 )
 
 _COMMANDS = "gdbstub.rsp.commands"
