@@ -9,8 +9,8 @@ one can be meant.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from gdbstub.cli import usage
@@ -221,8 +221,7 @@ def _read_options(draft: _Draft, argv: Sequence[str]) -> Sequence[str]:
 
 def _in_this_directory(program: str) -> str:
     """Name a program by its path where it lies in the working directory; else PATH is searched for it."""
-    here = Path(program)
-    return str(here.absolute()) if program and "/" not in program and here.is_file() else program
+    return os.path.abspath(program) if "/" not in program and os.path.isfile(program) else program
 
 
 def _parse_pid(word: str) -> int:

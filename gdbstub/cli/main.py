@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from gdbstub.cli import gdbserver
 from gdbstub.cli.config import CommandLine, Config, Outcome
+from gdbstub.cli.loop import load_trio, run
 from gdbstub.vocab.errors import StartupError
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; return the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words and words[0] in _SUBCOMMANDS:
+        gc.enable()
         return _SUBCOMMANDS[words[0]](words[1:])
     return _run(gdbserver.parse(words))
 
@@ -161,12 +163,7 @@ def _serve(config: Config) -> int:
         sys.stderr.write("stdin/stdout redirected\n")
         sys.stderr.flush()
 
-    # Nearly all that is made from here on stays: collections would only look at it again and again.
-    gc.disable()
-    from gdbstub.linux.loading import lightly
-
-    with lightly():
-        import trio
+    load_trio()
 
     from gdbstub.engines.gdbremote.dialect import GDB, LLDB
     from gdbstub.server.debuglog import DebugLog
@@ -222,9 +219,7 @@ def _serve(config: Config) -> int:
     async def serve() -> int:
         return await Server(settings, log).run(listener, open_later, side_doors)
 
-    gc.freeze()
-    gc.enable()
-    return trio.run(serve)
+    return run(serve)
 
 
 def _engines(config: Config) -> tuple[EngineMaker, ...]:

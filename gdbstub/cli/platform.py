@@ -136,7 +136,9 @@ def run(config: PlatformConfig) -> int:
         raise StartupError(f"--listen {config.listen}: only sockets can be listened on")
     listener = open_listener(endpoint)
 
-    import trio
+    from gdbstub.cli import loop
+
+    loop.load_trio()
 
     from gdbstub.server.platform import PlatformServer, PlatformSettings
 
@@ -147,7 +149,7 @@ def run(config: PlatformConfig) -> int:
         sys.stderr.write(listener.warning + "\n")
     if config.socket_file is not None:
         _write_whole(Path(config.socket_file), listener.socket_id)
-    return trio.run(server.run)
+    return loop.run(server.run)
 
 
 def _write_whole(path: Path, text: str) -> None:

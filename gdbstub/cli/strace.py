@@ -226,7 +226,9 @@ def _trace(wishes: _Wishes) -> int:
 
 def trace(make: MakeLog, fd: int, launch: LaunchSpec | None, pids: Sequence[int]) -> int:
     """Keep a log of a program or of processes until they or the user end it; return the exit status."""
-    import trio
+    from gdbstub.cli import loop
+
+    loop.load_trio()
 
     from gdbstub.server.logrun import LogRun
     from gdbstub.server.sink import waiting_sink
@@ -237,7 +239,7 @@ def trace(make: MakeLog, fd: int, launch: LaunchSpec | None, pids: Sequence[int]
 
     code, killer = 1, None
     try:
-        code, killer = trio.run(main)
+        code, killer = loop.run(main)
     except* KeyboardInterrupt:
         # It came before the run looked for it, or when all was over.
         killer = signal.SIGINT

@@ -8,8 +8,9 @@ gdbserver listens on every interface whatever HOST says.  Here HOST is meant:
 
 from __future__ import annotations
 
+import os
 import socket
-from pathlib import Path
+import stat
 from typing import NamedTuple, TypeAlias
 
 from gdbstub.vocab.errors import StartupError
@@ -138,7 +139,7 @@ def parse_comm(comm: str) -> Endpoint:
 
 def _parse_path(path: str) -> UnixEndpoint | SerialEndpoint:
     try:
-        is_device = Path(path).is_char_device()
+        is_device = stat.S_ISCHR(os.stat(path).st_mode)
     except (OSError, ValueError):
         is_device = False
     return UnixEndpoint(path) if "/" in path and not is_device else SerialEndpoint(path)

@@ -13,7 +13,6 @@ import errno
 import os
 import socket
 import stat
-from pathlib import Path
 
 from gdbstub.server.address import BindAddress, ListenEndpoint, TcpEndpoint, UnixEndpoint
 from gdbstub.vocab.errors import StartupError
@@ -73,7 +72,7 @@ class Listener:
         self.sockets = []
         if self._path is not None and self._inode == _inode_of(self._path):
             with contextlib.suppress(OSError):
-                Path(self._path).unlink()
+                os.unlink(self._path)
         self._path = None
 
 
@@ -183,7 +182,7 @@ def _remove_stale(path: str) -> None:
             try:
                 probe.connect(path)
             except ConnectionRefusedError:
-                Path(path).unlink()
+                os.unlink(path)
                 return
             except OSError:
                 # A full backlog, another socket type, no permission: there is an owner.
@@ -259,12 +258,13 @@ def announce(address: str, port: int | None, pid: int | None, ready_fd: int | No
             with contextlib.suppress(OSError):
                 os.close(ready_fd)
     if ready_file is not None:
-        whole = Path(ready_file)
-        part = whole.with_name(f".{whole.name}.{os.getpid()}")
+        folder, name = os.path.split(ready_file)
+        part = os.path.join(folder, f".{name}.{os.getpid()}")
         try:
-            part.write_bytes(line)
-            part.replace(whole)
+            with open(part, "wb") as file:  # noqa: PTH123  (a Path would be loaded before every start)
+                file.write(line)
+            os.replace(part, ready_file)
         except OSError as failure:
             with contextlib.suppress(OSError):
-                part.unlink()
+                os.unlink(part)
             raise StartupError(f"--ready-file={ready_file}: {failure.strerror}") from None

@@ -14,9 +14,8 @@ ROOT = Path(__file__).parents[2]
 LISTENING = "import gdbstub.cli.gdbserver, gdbstub.cli.lldbserver, gdbstub.cli.main, gdbstub.server.listen"
 #: Loaded before the first client is let in; as cli.main does it.
 SERVING = f"""{LISTENING}
-from gdbstub.linux.loading import lightly
-with lightly():
-    import trio
+from gdbstub.cli import loop
+loop.load_trio()
 import gdbstub.server.server"""
 PREPARED = f"""{SERVING}
 from gdbstub.engines.gdbremote.dispatch import load_handlers
@@ -48,7 +47,7 @@ def packages(names: set[str], *forbidden: str) -> list[str]:
 def test_little_is_loaded_before_the_server_listens() -> None:
     names = loaded(LISTENING)
     assert (
-        packages(names, "trio", "ptrace", "ctypes", "dataclasses", "inspect", "subprocess", "json", "gdbstub.linux")
+        packages(names, "trio", "ptrace", "ctypes", "dataclasses", "inspect", "pathlib", "json", "gdbstub.linux")
         == []
     )
     assert packages(names, "gdbstub.tracer", "gdbstub.rsp", "gdbstub.target", "gdbstub.arch") == []
