@@ -43,7 +43,6 @@ class Call:
 
     def __init__(
         self,
-        *,
         wide: bool,
         args: Sequence[int],
         read: Callable[[int, int], bytes],

@@ -64,16 +64,16 @@ _libc = ctypes.PyDLL(None, use_errno=True)
 _ptrace = _libc.ptrace
 _ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
 _ptrace.restype = ctypes.c_long
+#: The same for numbers of 32 bits and buffers: without types to convert to, a call takes half the time.
+_request = _libc["ptrace"]
 
 #: Number of 8-byte words in struct user_regs_struct on x86-64.
 USER_REGS_WORDS = 27
 
 _word = ctypes.c_ulong()
-_word_at = ctypes.addressof(_word)
+_word_place = ctypes.byref(_word)
 _regs = ctypes.create_string_buffer(USER_REGS_WORDS * 8)
-_regs_at = ctypes.addressof(_regs)
 _siginfo = ctypes.create_string_buffer(SIGINFO_SIZE)
-_siginfo_at = ctypes.addressof(_siginfo)
 #: sizeof(struct ptrace_rseq_configuration).
 _RSEQ_CONFIGURATION_SIZE = 24
 #: AMX grows XSTATE to 11 KiB; twice that leaves room for what comes.
@@ -81,7 +81,6 @@ _REGSET_MAX = 1 << 15
 _regset = ctypes.create_string_buffer(_REGSET_MAX)
 _regset_at = ctypes.addressof(_regset)
 _iovec = ctypes.create_string_buffer(16)
-_iovec_at = ctypes.addressof(_iovec)
 _pack_iovec = struct.Struct("=QQ").pack_into
 _unpack_iovec = struct.Struct("=QQ").unpack_from
 _unpack_siginfo_head = struct.Struct("=iiixxxxi").unpack_from
@@ -107,12 +106,20 @@ def _fail(tid: int) -> None:
     raise TargetError(code)
 
 
-def _hot(request: int, tid: int, addr: int, data: int) -> int:
+def _hot(request: int, tid: int, addr: object, data: object) -> int:
+    """Make a request whose numbers fit into 32 bits; ``addr`` and ``data`` may be buffers."""
     assert _owner is None or _owner == threading.get_ident(), "ptrace called outside the tracer thread"
-    result: int = _ptrace(request, tid, addr, data)
+    result: int = _request(request, tid, addr, data)
     if result == -1:
         _fail(tid)
     return result
+
+
+def _wide(request: int, tid: int, addr: int, data: int) -> None:
+    """Make a request with numbers of 64 bits."""
+    _check_owner()
+    if _ptrace(request, tid, addr, data) == -1:
+        _fail(tid)
 
 
 def _cold(request: int, tid: int, addr: int = 0, data: int = 0) -> int:
@@ -169,7 +176,9 @@ def step(tid: Tid, sig: Signo = NO_SIGNAL) -> None:
 
 def cont_to_syscall(tid: Tid, sig: Signo = NO_SIGNAL) -> None:
     """Resume to the next syscall-stop.  PTRACE: as for ``cont``."""
-    _hot(PTRACE_SYSCALL, tid, 0, sig)
+    assert _owner is None or _owner == threading.get_ident(), "ptrace called outside the tracer thread"
+    if _request(PTRACE_SYSCALL, tid, 0, sig) == -1:
+        _fail(tid)
 
 
 def listen(tid: Tid) -> None:
@@ -182,7 +191,7 @@ def listen(tid: Tid) -> None:
 
 def event_message(tid: Tid) -> int:
     """Return the message of the last PTRACE_EVENT: a new tid, an exit status."""
-    _hot(PTRACE_GETEVENTMSG, tid, 0, _word_at)
+    _hot(PTRACE_GETEVENTMSG, tid, 0, _word_place)
     return _word.value
 
 
@@ -198,13 +207,13 @@ class SigInfo(NamedTuple):
 
 def siginfo(tid: Tid) -> SigInfo:
     """Return the head of the siginfo of the current stop."""
-    _hot(PTRACE_GETSIGINFO, tid, 0, _siginfo_at)
+    _hot(PTRACE_GETSIGINFO, tid, 0, _siginfo)
     return SigInfo._make(_unpack_siginfo_head(_siginfo))
 
 
 def siginfo_code(tid: Tid) -> int:
     """Return ``si_code`` of the current stop: why there was a signal."""
-    _hot(PTRACE_GETSIGINFO, tid, 0, _siginfo_at)
+    _hot(PTRACE_GETSIGINFO, tid, 0, _siginfo)
     code: int = _unpack_siginfo_code(_siginfo)[0]
     return code
 
@@ -215,14 +224,14 @@ def read_siginfo(tid: Tid) -> bytes:
     Raises:
         TargetError: EINVAL in a group-stop, which has none.
     """
-    _hot(PTRACE_GETSIGINFO, tid, 0, _siginfo_at)
+    _hot(PTRACE_GETSIGINFO, tid, 0, _siginfo)
     return _siginfo.raw
 
 
 def write_siginfo(tid: Tid, data: bytes) -> None:
     """Replace the siginfo_t (128 bytes) that a signal-delivery-stop will deliver."""
-    ctypes.memmove(_siginfo_at, data, SIGINFO_SIZE)
-    _hot(PTRACE_SETSIGINFO, tid, 0, _siginfo_at)
+    ctypes.memmove(_siginfo, data, SIGINFO_SIZE)
+    _hot(PTRACE_SETSIGINFO, tid, 0, _siginfo)
 
 
 _PEEK_COUNT = 32
@@ -234,28 +243,42 @@ def queued_signals(tid: Tid) -> list[tuple[int, int]]:
     Source: PTRACE_PEEKSIGINFO in ptrace(2); PTRACE: needs a ptrace-stop.
     """
     struct.pack_into("=QIi", _iovec, 0, 0, 0, _PEEK_COUNT)
-    count = _hot(PTRACE_PEEKSIGINFO, tid, _iovec_at, _regset_at)
+    count = _hot(PTRACE_PEEKSIGINFO, tid, _iovec, _regset)
     heads = (struct.unpack_from("=i4xi", _regset, index * SIGINFO_SIZE) for index in range(count))
     return [(signo, code) for signo, code in heads]
 
 
-_syscall_info_entry = struct.Struct("=B3xI8xQq6Q").unpack_from
-_syscall_info_exit = struct.Struct("=24xq?").unpack_from
+#: struct ptrace_syscall_info.
+_CALL_INFO_SIZE = 88
+_call_info = ctypes.create_string_buffer(_CALL_INFO_SIZE)
+#: Of an entry: op, arch, stack pointer, number and arguments; of a return the last ones are result and is_error.
+_unpack_entry = struct.Struct("=B3xI8xQq6Q").unpack_from
+_unpack_exit = struct.Struct("=B3xI8xQq?").unpack_from
+_new_call_info = tuple.__new__
 _NO_ARGUMENTS = (0, 0, 0, 0, 0, 0)
 
 
-def syscall_info(tid: Tid) -> SyscallInfo | None:
+def syscall_info(tid: Tid, entered: SyscallInfo | None = None) -> SyscallInfo | None:
     """Tell what a syscall-stop is; None where the kernel calls it neither an entry nor a return.
 
     A stop for a seccomp filter is an entry as well.
     Source: PTRACE_GET_SYSCALL_INFO in ptrace(2), Linux 5.3.
+
+    Args:
+        tid: Whose.
+        entered: Its entry, by which a return is completed; None: it was not seen.
     """
-    _hot(PTRACE_GET_SYSCALL_INFO, tid, 88, _regset_at)
-    op, arch, stack, number, *args = _syscall_info_entry(_regset)
+    if _request(PTRACE_GET_SYSCALL_INFO, tid, _CALL_INFO_SIZE, _call_info) == -1:
+        _fail(tid)
+    op, arch, stack, number, *args = _unpack_entry(_call_info)
+    # Made for every call of a program that is followed, so without the constructor's help.
     if op == PTRACE_SYSCALL_INFO_EXIT:
-        return SyscallInfo(False, arch, -1, _NO_ARGUMENTS, stack, *_syscall_info_exit(_regset))
+        _, _, _, result, is_error = _unpack_exit(_call_info)
+        if entered is None:
+            return SyscallInfo(False, arch, -1, _NO_ARGUMENTS, stack, result, is_error)
+        return _new_call_info(SyscallInfo, (False, arch, entered.number, entered.args, stack, result, is_error))
     if op in (PTRACE_SYSCALL_INFO_ENTRY, PTRACE_SYSCALL_INFO_SECCOMP):
-        return SyscallInfo(True, arch, number, tuple(args), stack)
+        return _new_call_info(SyscallInfo, (True, arch, number, tuple(args), stack, 0, False))
     return None
 
 
@@ -265,7 +288,7 @@ def restartable_sequence(tid: Tid) -> Addr:
     Source: PTRACE_GET_RSEQ_CONFIGURATION in include/uapi/linux/ptrace.h, Linux 5.13.
     """
     try:
-        _hot(PTRACE_GET_RSEQ_CONFIGURATION, tid, _RSEQ_CONFIGURATION_SIZE, _regset_at)
+        _hot(PTRACE_GET_RSEQ_CONFIGURATION, tid, _RSEQ_CONFIGURATION_SIZE, _regset)
     except TraceeGone:
         raise
     except TargetError:
@@ -279,7 +302,7 @@ def restartable_sequence(tid: Tid) -> Addr:
 
 def read_user_regs(tid: Tid) -> bytes:
     """Return struct user_regs_struct (216 bytes on x86-64).  PTRACE: needs a ptrace-stop."""
-    _hot(PTRACE_GETREGS, tid, 0, _regs_at)
+    _hot(PTRACE_GETREGS, tid, 0, _regs)
     return _regs.raw
 
 
@@ -289,8 +312,8 @@ def write_user_regs(tid: Tid, data: bytes) -> None:
     Raises:
         TargetError: EIO where a segment register is not acceptable.
     """
-    ctypes.memmove(_regs_at, data, len(data))
-    _hot(PTRACE_SETREGS, tid, 0, _regs_at)
+    ctypes.memmove(_regs, data, len(data))
+    _hot(PTRACE_SETREGS, tid, 0, _regs)
 
 
 def read_regset(tid: Tid, note: int) -> bytes:
@@ -301,7 +324,7 @@ def read_regset(tid: Tid, note: int) -> bytes:
         note: The ELF note type, ``NT_*``.
     """
     _pack_iovec(_iovec, 0, _regset_at, _REGSET_MAX)
-    _hot(PTRACE_GETREGSET, tid, note, _iovec_at)
+    _hot(PTRACE_GETREGSET, tid, note, _iovec)
     length = _unpack_iovec(_iovec)[1]
     return ctypes.string_at(_regset_at, length)
 
@@ -310,7 +333,7 @@ def write_regset(tid: Tid, note: int, data: bytes) -> None:
     """Replace one regset; ``data`` is as long as ``read_regset`` gave it."""
     ctypes.memmove(_regset_at, data, len(data))
     _pack_iovec(_iovec, 0, _regset_at, len(data))
-    _hot(PTRACE_SETREGSET, tid, note, _iovec_at)
+    _hot(PTRACE_SETREGSET, tid, note, _iovec)
 
 
 def peek_user(tid: Tid, offset: int) -> int:
@@ -326,7 +349,7 @@ def peek_user(tid: Tid, offset: int) -> int:
 
 def poke_user(tid: Tid, offset: int, value: int) -> None:
     """Write one 8-byte word of struct user at ``offset`` bytes."""
-    _hot(PTRACE_POKEUSER, tid, offset, value)
+    _wide(PTRACE_POKEUSER, tid, offset, value)
 
 
 def peek_data(tid: Tid, address: Addr) -> int:
@@ -341,7 +364,7 @@ def peek_data(tid: Tid, address: Addr) -> int:
 
 def poke_data(tid: Tid, address: Addr, value: int) -> None:
     """Write one 8-byte word of memory; the slow way, for kernels that restrict /proc/PID/mem."""
-    _hot(PTRACE_POKEDATA, tid, address, value)
+    _wide(PTRACE_POKEDATA, tid, address, value)
 
 
 # The signal mask
@@ -349,14 +372,14 @@ def poke_data(tid: Tid, address: Addr, value: int) -> None:
 
 def read_signal_mask(tid: Tid) -> int:
     """Return the blocked signals of a stopped thread as a kernel sigset (bit 0 is signal 1)."""
-    _hot(PTRACE_GETSIGMASK, tid, 8, _word_at)
+    _hot(PTRACE_GETSIGMASK, tid, 8, _word_place)
     return _word.value
 
 
 def write_signal_mask(tid: Tid, mask: int) -> None:
     """Replace the blocked signals of a stopped thread."""
     _word.value = mask
-    _hot(PTRACE_SETSIGMASK, tid, 8, _word_at)
+    _hot(PTRACE_SETSIGMASK, tid, 8, _word_place)
 
 
 # Signals and sigset syscalls that Python does not wrap

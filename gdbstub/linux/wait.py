@@ -2,14 +2,15 @@
 
 Layer: linux.  Used by: tracer, server.
 
-Waits go through ``reap``: it asks for any child, never for one, so that no
-status is missed and none is starved, and never for continued children, which
-would steal the real parent's notification.
+Waits go through ``reap``, or through ``wait_one`` where nothing else can happen: both ask
+for any child, never for one, so that no status is missed and none is starved, and
+never for continued children, which would steal the real parent's notification.
 Source: waitpid(2), ptrace(2) "Stopped states", include/linux/wait.h.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 from enum import Enum
@@ -92,6 +93,20 @@ def reap() -> tuple[Tid, int] | None:
     except ChildProcessError:
         return None
     return (Tid(tid), raw) if tid else None
+
+
+_wait = ctypes.PyDLL(None).waitpid
+_raw = ctypes.c_int()
+_raw_place = ctypes.byref(_raw)
+
+
+def wait_one() -> tuple[Tid, int] | None:
+    """Wait until there is a wait status and take it; None where a signal came first, or there is no child.
+
+    ``os.waitpid`` would go on waiting after a signal.
+    """
+    tid = _wait(-1, _raw_place, WALL)
+    return (Tid(tid), _raw.value) if tid > 0 else None
 
 
 def is_child(pid: Pid) -> bool:

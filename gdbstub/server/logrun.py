@@ -7,6 +7,7 @@ Everything runs on one OS thread, which is trio's main thread and the tracer.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -52,6 +53,7 @@ class LogRun:
         self._tracer = Tracer(KEEPER, self._failed, lambda pid: None)
         self._tracer.attach_engine(Keeper(lambda text: None, lambda: None, lambda pid: None))
         self._driver = Driver(self._tracer, sink.flush, lambda: False)
+        self._driver.alone = True
         self._end = trio.Event()
         self._nursery: trio.Nursery | None = None
         self._log = make(_LOG, self._tracer, sink.write, self._run_later, self._end.set)
@@ -72,6 +74,8 @@ class LogRun:
                 self._nursery = nursery
                 nursery.start_soon(self._watch_signals, arrivals)
                 first = self._start()
+                # What start-up has made lives as long as the run: no collection need look at it again.
+                gc.freeze()
                 nursery.start_soon(self._driver.run)
                 nursery.start_soon(self._driver.watch_leaders)
                 nursery.start_soon(self._driver.run_errands)
@@ -104,6 +108,8 @@ class LogRun:
 
     def _run_later(self, seconds: float, action: Callable[[], None]) -> None:
         assert self._nursery is not None
+        # A delay is to be as long as it was said to be.
+        self._driver.alone = False
 
         async def wait() -> None:
             await trio.sleep(seconds)

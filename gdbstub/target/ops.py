@@ -362,7 +362,7 @@ class Target(Protocol):
     # System calls
 
     def refresh_catches(self, pid: Pid) -> None:
-        """Look again at who catches which syscalls."""
+        """Look again at who catches which syscalls: what engines have said of that is remembered until then."""
 
     def syscall(self, tid: Tid) -> SyscallInfo | None:
         """Return the call at which a thread stands, its arguments as they are now; None where it stands elsewhere.

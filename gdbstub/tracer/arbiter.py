@@ -50,10 +50,12 @@ class Ballot:
 class Arbiter:
     """All ballots on one inferior."""
 
-    __slots__ = ("_ballots", "_line")
+    __slots__ = ("_ballots", "_decided", "_line")
 
     def __init__(self) -> None:
         self._ballots: dict[EngineId, Ballot] = {}
+        #: Decisions since a ballot has changed: threads that stop at every call are decided on again and again.
+        self._decided: dict[Tid, Vote] = {}
         #: The engines whose ballots are locks, in the order in which they asked.
         self._line: list[EngineId] = []
 
@@ -69,10 +71,12 @@ class Arbiter:
 
     def enter(self, engine: EngineId, others: Vote = CONTINUE) -> None:
         """Let an engine take part; an engine that already does keeps its ballot."""
+        self._decided.clear()
         self._ballots.setdefault(engine, Ballot(others))
 
     def leave(self, engine: EngineId) -> None:
         """Withdraw an engine's ballot."""
+        self._decided.clear()
         self._queue(engine, locks=False)
         self._ballots.pop(engine, None)
 
@@ -88,6 +92,7 @@ class Arbiter:
         """Replace an engine's whole ballot by a resume; threads born from now on run."""
         if engine not in self._ballots:
             return
+        self._decided.clear()
         ballot = self._ballots[engine] = Ballot(others)
         ballot.newborn = CONTINUE
         ballot.named.update(named)
@@ -97,6 +102,7 @@ class Arbiter:
 
     def amend(self, engine: EngineId, tid: Tid, vote: Vote, stepping: Range | None = None) -> None:
         """Change an engine's vote on one thread and leave the rest; threads born after a resume run."""
+        self._decided.pop(tid, None)
         ballot = self._ballots.get(engine)
         if ballot is not None:
             ballot.named[tid] = vote
@@ -109,6 +115,7 @@ class Arbiter:
 
     def hold_all(self, engine: EngineId) -> None:
         """Vote STOP on every thread, and on those that are not born yet."""
+        self._decided.clear()
         if engine in self._ballots:
             self._ballots[engine] = Ballot(STOP)
             self._queue(engine, locks=False)
@@ -119,6 +126,7 @@ class Arbiter:
         Returns:
             True where something is held.
         """
+        self._decided.clear()
         ballot = self._ballots.get(giver)
         if ballot is None or heir not in self._ballots:
             return False
@@ -137,6 +145,12 @@ class Arbiter:
 
     def decide(self, tid: Tid) -> Vote:
         """Return what happens to a thread: the smallest vote; CONTINUE where nobody votes."""
+        decision = self._decided.get(tid)
+        if decision is None:
+            decision = self._decided[tid] = self._smallest(tid)
+        return decision
+
+    def _smallest(self, tid: Tid) -> Vote:
         decision = CONTINUE
         for ballot in self._ballots.values():
             vote = ballot.named.get(tid, ballot.others)
@@ -168,18 +182,21 @@ class Arbiter:
 
     def born(self, tid: Tid) -> None:
         """Enter a new thread: each engine's vote on the unborn becomes its vote on this one."""
+        self._decided.pop(tid, None)
         for ballot in self._ballots.values():
             if ballot.newborn is not ballot.others:
                 ballot.named[tid] = ballot.newborn
 
     def gone(self, tid: Tid) -> None:
         """Forget a thread."""
+        self._decided.pop(tid, None)
         for ballot in self._ballots.values():
             ballot.named.pop(tid, None)
             ballot.ranges.pop(tid, None)
 
     def renamed(self, old: Tid, new: Tid) -> None:
         """Move every engine's vote from one tid to another: a thread that called exec became the leader."""
+        self._decided.clear()
         for ballot in self._ballots.values():
             vote = ballot.on(old)
             stepping = ballot.ranges.get(old)

@@ -59,18 +59,22 @@ def prepare(tracee: Tracee) -> Signo:
 
 
 def returned(tracee: Tracee, info: SyscallInfo) -> SyscallInfo:
-    """Complete what is known of a return by its entry, and end what was changed about the call."""
+    """Complete what is known of a return, and end what was changed about the call.
+
+    Args:
+        tracee: Whose.
+        info: The return, with the number and the arguments of the entry where that was seen.
+    """
     entered, tracee.entered_syscall = tracee.entered_syscall, None
-    call = tracee.call
     if tracee.skipped is not None:
         result, tracee.skipped = tracee.skipped, None
         if entered is not None:
             tracee.registers.set_syscall(entered)
             tracee.registers.set_result(result)
             info = info._replace(result=result, is_error=-4095 <= result < 0)
-    if entered is None or call is None:
+    if entered is None or tracee.call is None:
         return info._replace(number=tracee.registers.orig_syscall)
-    return SyscallInfo(False, info.arch, entered, call.args, info.stack, info.result, info.is_error)
+    return info
 
 
 def is_cut_short(tracee: Tracee, info: SyscallInfo) -> bool:

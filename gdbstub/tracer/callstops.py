@@ -10,19 +10,24 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from functools import lru_cache
 
 from gdbstub.linux import ptrace_calls
-from gdbstub.linux.constants import SYSGOOD
+from gdbstub.linux.constants import PTRACE_EVENT_SECCOMP, SYSGOOD
 from gdbstub.target.calls import SyscallInfo
 from gdbstub.target.engine import Engine
 from gdbstub.target.events import SyscallStop
 from gdbstub.tracer import calls
+from gdbstub.tracer.inferior import Inferior
 from gdbstub.tracer.settler import Settler
 from gdbstub.tracer.tracee import STOPPED, SYSCALL_STOP, Tracee
 from gdbstub.tracer.world import World
+from gdbstub.vocab.ids import EngineId
 
 #: The raw wait status of a syscall-stop.
 CALL_STOP = (signal.SIGTRAP | SYSGOOD) << 8 | 0x7F
+#: Those of the stops at calls: that, and a seccomp filter's.
+CALL_STOPS = frozenset({CALL_STOP, PTRACE_EVENT_SECCOMP << 16 | signal.SIGTRAP << 8 | 0x7F})
 
 
 class CallStops:
@@ -63,7 +68,7 @@ class CallStops:
         inferior = tracee.inferior
         inferior.set_state(tracee, STOPPED)
         tracee.stop = SYSCALL_STOP
-        info = ptrace_calls.syscall_info(tracee.tid)
+        info = ptrace_calls.syscall_info(tracee.tid, None if tracee.entered_syscall is None else tracee.call)
         if info is None:
             self._settler.rerun(tracee)
         elif info.entry:
@@ -79,7 +84,7 @@ class CallStops:
             interrupted: A stop was asked for when it came.
             stepping_call: It was resumed for a step that is a whole call.
         """
-        info = ptrace_calls.syscall_info(tracee.tid)
+        info = ptrace_calls.syscall_info(tracee.tid, None if tracee.entered_syscall is None else tracee.call)
         if info is None:
             self._settler.rerun(tracee)
         elif info.entry:
@@ -134,22 +139,35 @@ class CallStops:
         if startup is not None and (startup.execs_left or number not in calls.EXECS):
             return
         pid = inferior.pid
-        # Who caught the entry may have put another call in its place: that one is told to both.
+        catchers = inferior.caught.get(number)
+        if catchers is None:
+            catchers = self._catchers(inferior, number)
         known = tracee.entry_number
-        try:
-            catchers = [
-                e
-                for e, engine in inferior.catchers
-                if engine.catches(pid, number) or (known != number and engine.catches(pid, known))
-            ]
-        except Exception:  # noqa: BLE001  (an engine's bug must not reach the tracer; whose it is, is found here)
-
-            def catches(engine: Engine) -> bool:
-                return engine.catches(pid, number) or (known != number and engine.catches(pid, known))
-
-            catchers = [e for e, _ in list(inferior.catchers) if self._world.ask(e, catches)]
+        if known != number:
+            # Who caught the entry may have put another call in its place: that one is told to both.
+            others = self._catchers(inferior, known)
+            catchers = [each for each, _ in inferior.catchers if each in catchers or each in others]
         if catchers:
-            if info.entry:
-                # Engines nest like layers: the last attached sees an entry first and an exit last.
-                catchers.reverse()
-            self._world.offer(tracee, SyscallStop(pid, tracee.tid, number, info.entry), catchers)
+            event = _syscall_stop(pid, tracee.tid, number, info.entry)
+            # Engines nest like layers: the last attached sees an entry first and an exit last.
+            self._world.offer(tracee, event, reversed(catchers) if info.entry else catchers)
+
+    def _catchers(self, inferior: Inferior, number: int) -> list[EngineId]:
+        """Return the engines that catch a call, in order of attachment; they are remembered until one looks again."""
+        if len(inferior.caught) >= _CAUGHT_MAX:
+            inferior.caught.clear()
+        pid = inferior.pid
+
+        def catches(engine: Engine) -> bool:
+            return engine.catches(pid, number)
+
+        # One that raises is dropped, and is in the list no more.
+        found = [each for each, _ in list(inferior.catchers) if self._world.ask(each, catches)]
+        inferior.caught[number] = found
+        return found
+
+
+#: Threads make the same calls again and again.
+_syscall_stop = lru_cache(maxsize=1024)(SyscallStop)
+#: How many calls' catchers are remembered; there are fewer than a thousand calls.
+_CAUGHT_MAX = 4096

@@ -11,6 +11,11 @@ adapts: it shrinks while runs are long and grows again when a stop comes soon.
 What runs on by itself (range steps, signals that are passed on) is served in
 slices of about a millisecond with a checkpoint between them, so that another
 client's packet or a Ctrl-C is seen at once.
+
+Where there are no clients (``alone``), statuses are waited for in place: a program whose
+calls are logged stops tens of thousands of times in a second, and each way through the event loop,
+or each look that finds nothing, would cost as much as the stop itself.  A timer ends the wait, so that timers and
+signals are seen to; a signal that comes just before the wait begins is seen at the timer's next tick.
 """
 
 from __future__ import annotations
@@ -24,6 +29,7 @@ import trio
 
 from gdbstub.linux.ptrace_calls import claim_thread
 from gdbstub.linux.signalfd import open_signalfd
+from gdbstub.linux.wait import wait_one
 from gdbstub.tracer.tracer import Tracer
 
 #: The longest time to poll after a resume, nanoseconds.
@@ -36,6 +42,8 @@ _LOOK_EVERY = 16
 _SIGNALS = 256
 #: How often leaders that exited silently are looked for while something is waited for, seconds.
 _LEADER_PERIOD = 0.02
+#: For how long statuses are waited for in place at most, seconds.
+_VIGIL = 0.02
 
 
 class Driver:
@@ -54,6 +62,9 @@ class Driver:
         self._signalfd = open_signalfd([signal.SIGCHLD])
         self._patience = _PATIENCE_MAX
         self._parked_at = 0
+        #: Nothing but statuses and signals is waited for.
+        self.alone = False
+        self._ticked = False
         self._concern = trio.Event()
         self._errand = trio.Event()
         tracer.errands.wake = self._wake_for_errands
@@ -177,5 +188,34 @@ class Driver:
             if tracer.waiting or tracer.lonely:
                 self._concern.set()
             await trio.lowlevel.wait_readable(fd)
-            while self.serve():
+            while self._keep_vigil() if self._can_keep_vigil() else self.serve():
                 await trio.lowlevel.checkpoint()
+
+    def _can_keep_vigil(self) -> bool:
+        tracer = self._tracer
+        return self.alone and not (tracer.waiting or tracer.lonely or tracer.errands)
+
+    def _tick(self, *_: object) -> None:
+        self._ticked = True
+
+    def _keep_vigil(self) -> bool:
+        """Wait for statuses in place for a while and handle them; tell whether there were any."""
+        handle = self._tracer.handle
+        count = 0
+        self._ticked = False
+        signal.signal(signal.SIGALRM, self._tick)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGALRM,))
+        signal.setitimer(signal.ITIMER_REAL, _VIGIL, _VIGIL)
+        try:
+            while not self._ticked and self.alone:
+                status = wait_one()
+                if status is None:
+                    break
+                handle(*status)
+                count += 1
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        self._clear_signalfd()
+        count += self._tracer.drain()
+        self._after()
+        return count > 0

@@ -86,6 +86,8 @@ class Inferior:
         self.catching = False
         #: Which ones do, in order of attachment.
         self.catchers: list[tuple[EngineId, Engine]] = []
+        #: The same by the number of a call, for calls that were asked about.
+        self.caught: dict[int, list[EngineId]] = {}
         #: Engines for whose sake it stays traced, though they keep no process in general.
         self.kept_by: set[EngineId] = set()
         #: A seccomp filter chooses the calls that stop, so PTRACE_CONT does between calls.

@@ -34,7 +34,7 @@ from gdbstub.target.events import (
 )
 from gdbstub.tracer import pushedflags, sigmask
 from gdbstub.tracer.births import Births
-from gdbstub.tracer.callstops import CALL_STOP, CallStops
+from gdbstub.tracer.callstops import CALL_STOPS, CallStops
 from gdbstub.tracer.conditions import is_told
 from gdbstub.tracer.debugslots import SlotKind
 from gdbstub.tracer.inferior import Inferior
@@ -146,7 +146,7 @@ class Statuses:
             return
         nested, self._settler.busy = self._settler.busy, True
         try:
-            if raw == CALL_STOP and self._calls.is_plain(tracee):
+            if raw in CALL_STOPS and self._calls.is_plain(tracee):
                 self._calls.pass_through(tracee)
                 return
             status = decode(raw)

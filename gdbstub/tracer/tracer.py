@@ -441,7 +441,9 @@ class Tracer:
 
     def syscall(self, tid: Tid) -> SyscallInfo | None:
         """Return the call at which a thread stands; see ``target.ops.Target``."""
-        tracee = self._world.tracee(tid)
+        tracee = self._world.tracees.get(tid)
+        if tracee is None:
+            raise TraceeGone(tid)
         if tracee.call_changed:
             info = ptrace_calls.syscall_info(tid)
             return tracee.call if info is None else info

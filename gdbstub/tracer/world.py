@@ -278,6 +278,7 @@ class World:
         catchers = [each for each in inferior.arbiter.engines() if self.ask(each, catches)]
         inferior.catchers = [(each, self.engines[each]) for each in catchers if each in self.engines]
         inferior.catching = bool(inferior.catchers)
+        inferior.caught.clear()
         if inferior.catching and not before:
             for tracee in list(inferior.running.values()):
                 if not tracee.interrupting:

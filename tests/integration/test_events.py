@@ -17,8 +17,11 @@ import pytest
 from tests.support import proc
 from tests.support.dialogue import at_ready, finish
 from tests.support.endless import endless_symbols
+from tests.support.stub import Stub
 from tests.support.tracees import TraceeBuilder, environment, running
 
+#: x86-64's number of a call that no program makes here: reboot.
+LEAST_USED = 169
 EVENTS = [sys.executable, "-m", "gdbstub", "events"]
 Record = dict[str, object]
 
@@ -140,6 +143,32 @@ def test_a_server_tells_of_its_clients_and_nothing_is_stopped_for_it(build: Trac
         assert listener.wait_for("client-detach")["client"] == number
         finish(stub, client)
         assert listener.wait_for("exit")["status"] == 0
+
+
+def stops_of(stub: Stub) -> int:
+    """Have the program make its calls; return how often it was stopped at them, by its own count."""
+    stub.tell("s")
+    words = stub.line().split()
+    assert words[0] == "s" and words[-2] == "stops", words
+    return int(words[-1])
+
+
+def test_no_call_stops_for_the_stream_and_each_one_does_for_a_log_of_calls(build: TraceeBuilder) -> None:
+    calls = 2000
+    with at_ready(build("paced"), calls) as (stub, client), stream(f"localhost:{stub.port}") as listener:
+        listener.wait_for("join")
+        client.resume()
+        assert stops_of(stub) == 0
+        with stub.connect() as other:
+            other.ok(f"QCatchSyscalls:1;{LEAST_USED:x}")
+            other.current_stop()
+            other.resume()
+            # A mask with any call in it makes all of them stop.
+            assert stops_of(stub) >= 2 * calls
+            other.ok("D")
+        assert stops_of(stub) == 0
+        client.interrupt()
+        finish(stub, client)
 
 
 def test_a_library_that_comes_and_goes(build: TraceeBuilder, plugin: Path) -> None:

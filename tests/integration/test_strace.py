@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -234,6 +235,23 @@ def test_a_running_process_is_logged_and_let_go(build: TraceeBuilder) -> None:
         assert lines.line().startswith('write(1, "pong\\n", 5)')
         log.send_signal(signal.SIGINT)
         assert log.wait(30) == -signal.SIGINT
+        proc.wait_untraced(tracee.pid)
+        tracee.ping()
+        tracee.finish()
+
+
+def test_a_process_that_makes_calls_without_end_is_let_go_at_once(build: TraceeBuilder) -> None:
+    with running(build("paced")) as tracee, watching("-p", tracee.pid) as log:
+        assert log.stderr is not None
+        lines = LineReader(log.stderr.fileno())
+        tracee.tell("e")
+        assert tracee.line() == "begun"
+        lines.until("getppid()")
+        drain = threading.Thread(target=log.stderr.read, daemon=True)
+        drain.start()
+        log.send_signal(signal.SIGINT)
+        assert log.wait(10) == -signal.SIGINT
+        drain.join()
         proc.wait_untraced(tracee.pid)
         tracee.ping()
         tracee.finish()

@@ -16,7 +16,6 @@ from gdbstub.engines.events.happening import KINDS, Happening
 from gdbstub.engines.events.linkmap import LinkMap
 from gdbstub.engines.events.options import EventOptions
 from gdbstub.engines.follower import Follower, Later, MakeLog
-from gdbstub.target.engine import Vote
 from gdbstub.target.events import (
     ChildBorn,
     Execed,
@@ -35,17 +34,6 @@ from gdbstub.vocab.errors import StubError
 from gdbstub.vocab.ids import EngineId, Pid, Signo, Tid
 from gdbstub.vocab.signals import name_of
 
-#: The events behind each kind; what nobody wants is not asked for.
-_EVENTS: dict[str, tuple[type[TraceEvent], ...]] = {
-    "thread-start": (ThreadStarted,),
-    "thread-exit": (ThreadExited,),
-    "fork": (ChildBorn,),
-    "signal": (SignalStop,),
-    "job-stop": (JobStopped,),
-    "job-continue": (JobContinued,),
-    "library-load": (SiteHit,),
-    "library-unload": (SiteHit,),
-}
 _LIBRARIES = frozenset({"library-load", "library-unload"})
 
 #: Signals whose default is not to end the process; signal(7).
@@ -99,9 +87,19 @@ class EventLog(Follower):
         super().__init__(engine_id, target, on_end, follow=options.follow)
         self._tell = tell
         self._kinds = options.kinds
-        wanted = {event for kind in options.kinds for event in _EVENTS.get(kind, ())}
-        self.wants = frozenset({*Follower.wants, Execed, *wanted})
         self._maps: dict[Pid, LinkMap] = {}
+        told: dict[str, tuple[type[TraceEvent], Callable[..., None]]] = {
+            "thread-start": (ThreadStarted, self._thread_started),
+            "thread-exit": (ThreadExited, self._thread_exited),
+            "fork": (ChildBorn, self._child_born),
+            "signal": (SignalStop, self._signalled),
+            "job-stop": (JobStopped, self._job_stopped),
+            "job-continue": (JobContinued, self._job_continued),
+            "library-load": (SiteHit, self._list_changed),
+            "library-unload": (SiteHit, self._list_changed),
+        }
+        # What nobody wants is not asked for.
+        self.listen({Execed: self._execed, **dict(told[kind] for kind in options.kinds if kind in told)})
 
     def tell_of_client(self, kind: str, client: EngineId, peer: str) -> None:
         """Tell that a client has come or gone."""
@@ -113,40 +111,44 @@ class EventLog(Follower):
         if kind in self._kinds:
             self._tell(Happening(time(), kind, pid, tid, details))
 
-    def on_event(self, event: TraceEvent) -> Vote:
-        """Tell of it and let everything run."""
-        pid, tid = event.pid, event.tid
-        match event:
-            case Joined():
-                self.say("join", pid, tid, program=self._program(pid), threads=len(self._target.threads(pid)))
-                self._watch_libraries(pid)
-            case Execed():
-                self.say("exec", pid, tid, program=event.path.decode("utf-8", "surrogateescape"))
-                self._watch_libraries(pid)
-            case ThreadStarted():
-                self.say("thread-start", pid, tid)
-            case ThreadExited():
-                self.say("thread-exit", pid, tid, status=event.status)
-            case ChildBorn():
-                self.say("fork", pid, tid, child=event.child, call=event.kind.value, traced=event.kept)
-            case SignalStop():
-                does = effect(event.signal, *self._target.signal_sets(tid))
-                self.say("signal", pid, tid, signal=name_of(event.signal), does=does)
-            case JobStopped():
-                self.say("job-stop", pid, tid, signal=name_of(event.signal))
-            case JobContinued():
-                self.say("job-continue", pid, tid)
-            case SiteHit():
-                self._tell_libraries(pid, tid)
-            case ProcessExited():
-                self._maps.pop(pid, None)
-                if event.signal is None:
-                    self.say("exit", pid, tid, status=event.code)
-                else:
-                    self.say("exit", pid, tid, signal=name_of(event.signal))
-            case _:
-                pass
-        return super().on_event(event)
+    def joined(self, event: Joined) -> None:
+        """Tell that a process is traced from now on."""
+        pid = event.pid
+        self.say("join", pid, event.tid, program=self._program(pid), threads=len(self.target.threads(pid)))
+        self._watch_libraries(pid)
+        super().joined(event)
+
+    def exited(self, event: ProcessExited) -> None:
+        """Tell that a process has ended."""
+        self._maps.pop(event.pid, None)
+        if event.signal is None:
+            self.say("exit", event.pid, event.tid, status=event.code)
+        else:
+            self.say("exit", event.pid, event.tid, signal=name_of(event.signal))
+        super().exited(event)
+
+    def _execed(self, event: Execed) -> None:
+        self.say("exec", event.pid, event.tid, program=event.path.decode("utf-8", "surrogateescape"))
+        self._watch_libraries(event.pid)
+
+    def _thread_started(self, event: ThreadStarted) -> None:
+        self.say("thread-start", event.pid, event.tid)
+
+    def _thread_exited(self, event: ThreadExited) -> None:
+        self.say("thread-exit", event.pid, event.tid, status=event.status)
+
+    def _child_born(self, event: ChildBorn) -> None:
+        self.say("fork", event.pid, event.tid, child=event.child, call=event.kind.value, traced=event.kept)
+
+    def _signalled(self, event: SignalStop) -> None:
+        does = effect(event.signal, *self.target.signal_sets(event.tid))
+        self.say("signal", event.pid, event.tid, signal=name_of(event.signal), does=does)
+
+    def _job_stopped(self, event: JobStopped) -> None:
+        self.say("job-stop", event.pid, event.tid, signal=name_of(event.signal))
+
+    def _job_continued(self, event: JobContinued) -> None:
+        self.say("job-continue", event.pid, event.tid)
 
     def on_lost(self, pid: Pid) -> None:
         """Tell that a process is no longer traced."""
@@ -156,7 +158,7 @@ class EventLog(Follower):
 
     def _program(self, pid: Pid) -> str:
         try:
-            return self._target.exec_file(pid).decode("utf-8", "surrogateescape")
+            return self.target.exec_file(pid).decode("utf-8", "surrogateescape")
         except StubError:
             return ""
 
@@ -165,18 +167,19 @@ class EventLog(Follower):
     def _watch_libraries(self, pid: Pid) -> None:
         if not self._kinds & _LIBRARIES:
             return
-        libraries = self._maps[pid] = LinkMap(self._target, pid)
+        libraries = self._maps[pid] = LinkMap(self.target, pid)
         # What is there already was not loaded just now.
         libraries.changes()
         try:
-            brake = self._target.linker_brake(pid)
+            brake = self.target.linker_brake(pid)
             if brake is not None:
-                self._target.insert_breakpoint(self.engine_id, pid, brake, 1, hardware=False)
+                self.target.insert_breakpoint(self.engine_id, pid, brake, 1, hardware=False)
         except StubError:
             # Its text cannot be written: its libraries stay untold.
             return
 
-    def _tell_libraries(self, pid: Pid, tid: Tid) -> None:
+    def _list_changed(self, event: SiteHit) -> None:
+        pid, tid = event.pid, event.tid
         libraries = self._maps.get(pid)
         if libraries is None:
             return

@@ -24,6 +24,8 @@ class Perfetto:
         names: Says what a thread is called; None where nobody knows.
     """
 
+    shows_text = True
+
     def __init__(self, write: Callable[[str], None], names: Callable[[Tid], str | None]) -> None:
         self._write = write
         self._names = names

@@ -27,6 +27,8 @@ class Lines:
         write: Takes text; must not block.
     """
 
+    shows_text = True
+
     def __init__(self, options: LogOptions, write: Callable[[str], None]) -> None:
         self._options = options
         self._write = write

@@ -22,6 +22,8 @@ class Objects:
         write: Takes text; must not block.
     """
 
+    shows_text = True
+
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
 

@@ -5,8 +5,7 @@ Layer: engines.  Used by: log, lines, objects, summary.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gdbstub.abi.call import Call
 from gdbstub.abi.decoder import Signature
@@ -52,8 +51,7 @@ class ThreadRecord:
         self.counts: dict[int, int] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Returned:
+class Returned(NamedTuple):
     """How a call ended, in text."""
 
     #: The arguments that are shown only now.
@@ -66,6 +64,10 @@ class Returned:
 
 class View(Protocol):
     """A form of the log."""
+
+    @property
+    def shows_text(self) -> bool:
+        """Tell whether arguments and results are shown at all; where not, they stay empty."""
 
     def entered(self, thread: ThreadRecord, opened: OpenCall) -> None:
         """Show a call that begins."""

@@ -43,6 +43,7 @@ class Summary:
         self._write = write
         self._sort = sort
         self._also = also
+        self.shows_text = also is not None and also.shows_text
         self._counts: dict[str, _Count] = {}
 
     def threads_changed(self, count: int) -> None:

@@ -83,3 +83,38 @@ def test_no_status_and_no_child_are_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     assert wait.reap() is None
     monkeypatch.setattr(wait, "_waitpid", childless)
     assert wait.reap() is None
+
+
+def test_one_status_is_waited_for() -> None:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(writing)
+        os.read(reading, 1)
+        os._exit(5)
+    os.close(reading)
+    os.close(writing)
+    assert wait.wait_one() == (Tid(child), 5 << 8)
+    assert wait.wait_one() is None
+
+
+def test_a_signal_ends_the_wait() -> None:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(writing)
+        os.read(reading, 1)
+        os._exit(0)
+    os.close(reading)
+    ticks: list[int] = []
+    former = signal.signal(signal.SIGALRM, lambda number, _: ticks.append(number))
+    # Again and again: one that came before the wait would not end it.
+    signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+    try:
+        assert wait.wait_one() is None
+        assert ticks
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
+        os.close(writing)
+        os.waitpid(child, 0)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import cast
 
 import pytest
+import trio
 
 from gdbstub.tracer.driver import Driver
 from gdbstub.tracer.errands import Errands
@@ -27,6 +28,9 @@ class FakeTracer:
         #: How many more come while one is handled.
         self.to_come = 0
         self.handled = 0
+
+    def handle(self, tid: int, raw: int) -> None:
+        """Take a status."""
 
     def arrive(self) -> None:
         """Let a thread stop."""
@@ -60,10 +64,12 @@ def tracer() -> FakeTracer:
 @pytest.fixture
 def driver(tracer: FakeTracer) -> Iterator[Driver]:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    on_alarm = signal.getsignal(signal.SIGALRM)
     driver = Driver(cast(Tracer, tracer), lambda: None, lambda: False)
     yield driver
     driver.serve()
     os.close(driver.signalfd)
+    signal.signal(signal.SIGALRM, on_alarm)
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
@@ -116,3 +122,39 @@ def test_a_stop_that_comes_while_another_one_is_handled_is_not_lost(
     while wakes(driver):
         driver.serve()
     assert (tracer.handled, tracer.ready) == (1 + to_come, 0)
+
+
+def test_alone_statuses_are_waited_for_in_place(
+    driver: Driver, tracer: FakeTracer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[int] = []
+
+    def handle(tid: int, raw: int) -> None:
+        ended.append(tid)
+        if len(ended) < 3:
+            children.append(_short_lived())
+
+    monkeypatch.setattr(tracer, "handle", handle)
+    driver.alone = True
+
+    async def run() -> None:
+        with trio.fail_after(20):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(driver.run)
+                children.append(_short_lived())
+                while len(ended) < 3:
+                    await trio.lowlevel.checkpoint()
+                nursery.cancel_scope.cancel()
+
+    children: list[int] = []
+    trio.run(run)
+    assert ended == children
+    # The timer that ends a wait does not go on.
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def _short_lived() -> int:
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    return child
