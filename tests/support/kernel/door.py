@@ -213,7 +213,7 @@ class Door:
         task = self._stopped(tid)
         return [(each.sig, each.code) for each in (*task.forced, *task.pending)]
 
-    def syscall_info(self, tid: Tid) -> SyscallInfo | None:
+    def syscall_info(self, tid: Tid, entered: SyscallInfo | None = None) -> SyscallInfo | None:
         task = self._stopped(tid)
         info = task.call
         if info is None:
@@ -221,7 +221,8 @@ class Door:
         if info.entry:
             number = task.get("orig_rax")
             return info._replace(number=-1 if number >> 63 else number)
-        return info._replace(result=task.get("rax"))
+        info = info._replace(result=task.get("rax"))
+        return info if entered is None else info._replace(number=entered.number, args=entered.args)
 
     def read_signal_mask(self, tid: Tid) -> int:
         return self._stopped(tid).mask
