@@ -453,6 +453,9 @@ class Target(Protocol):
     def has_site(self, pid: Pid, address: Addr, engine_id: EngineId) -> bool:
         """Tell whether an engine owns a software breakpoint at an address."""
 
+    def has_slot(self, pid: Pid, address: Addr, kind: WatchKind | None, engine_id: EngineId) -> bool:
+        """Tell whether an engine has a debug register at an address that a hit named; None: one for execution."""
+
     def clone_events(self, engine_id: EngineId, tids: frozenset[Tid]) -> None:
         """Ask to be told of clones by some threads (``Cloned``), with parent and child stopped."""
 

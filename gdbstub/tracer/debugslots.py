@@ -109,6 +109,13 @@ class DebugSlots:
         """Return whose claims there are."""
         return {claim.owner for claim in self._claims}
 
+    def watches(self, owner: EngineId, address: Addr, kind: SlotKind) -> bool:
+        """Tell whether an owner has a claim of which a piece begins at an address."""
+        return any(
+            claim.owner == owner and claim.kind is kind and any(piece.address == address for piece in pieces)
+            for claim, pieces in self._claims.items()
+        )
+
     def release_owner(self, owner: EngineId) -> bool:
         """Drop all claims of one owner; True where the registers have changed."""
         self._claims = {claim: pieces for claim, pieces in self._claims.items() if claim.owner != owner}

@@ -619,6 +619,12 @@ class Tracer:
         site = None if inferior is None else inferior.sites.at(address)
         return site is not None and engine_id in site.owners
 
+    def has_slot(self, pid: Pid, address: Addr, kind: WatchKind | None, engine_id: EngineId) -> bool:
+        """Tell whether an engine has a debug register at an address that a hit named; None: one for execution."""
+        inferior = self._world.inferiors.get(pid)
+        wanted = SlotKind.EXECUTE if kind is None else _SLOT_KIND[kind]
+        return inferior is not None and inferior.slots.watches(engine_id, address, wanted)
+
     def read_siginfo(self, tid: Tid) -> bytes:
         """Return the siginfo_t of the current stop, as the program has it."""
         tracee = self._registers(tid)

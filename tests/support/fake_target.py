@@ -88,6 +88,8 @@ class FakeTarget:
         self.calls: list[Call] = []
         self.votes: dict[tuple[EngineId, Tid], Vote] = {}
         self.claims: set[tuple[EngineId, Pid, Addr]] = set()
+        #: Of debug registers; None: for execution.
+        self.slots: set[tuple[EngineId, Pid, Addr, WatchKind | None]] = set()
         self.engine: Engine | None = None
         self.regions: list[MemoryRegion] = []
         self.modules: dict[bytes, ModuleInfo] = {}
@@ -424,16 +426,23 @@ class FakeTarget:
         self._did("insert_breakpoint", pid, address, length, hardware, *(() if rules is None else (rules,)))
         if not hardware:
             self.claims.add((engine_id, pid, address))
+        else:
+            self.slots.add((engine_id, pid, address, None))
 
     def remove_breakpoint(self, engine_id: EngineId, pid: Pid, address: Addr, length: int, *, hardware: bool) -> None:
         self._did("remove_breakpoint", pid, address, length, hardware)
-        self.claims.discard((engine_id, pid, address))
+        if hardware:
+            self.slots.discard((engine_id, pid, address, None))
+        else:
+            self.claims.discard((engine_id, pid, address))
 
     def insert_watchpoint(self, engine_id: EngineId, pid: Pid, address: Addr, length: int, kind: WatchKind) -> None:
         self._did("insert_watchpoint", pid, address, length, kind)
+        self.slots.add((engine_id, pid, address, kind))
 
     def remove_watchpoint(self, engine_id: EngineId, pid: Pid, address: Addr, length: int, kind: WatchKind) -> None:
         self._did("remove_watchpoint", pid, address, length, kind)
+        self.slots.discard((engine_id, pid, address, kind))
 
     # ------------------------------------------------------------ signals and facts
 
@@ -515,6 +524,9 @@ class FakeTarget:
 
     def has_site(self, pid: Pid, address: Addr, engine_id: EngineId) -> bool:
         return (engine_id, pid, address) in self.claims
+
+    def has_slot(self, pid: Pid, address: Addr, kind: WatchKind | None, engine_id: EngineId) -> bool:
+        return (engine_id, pid, address, kind) in self.slots
 
     # ------------------------------------------------------------ expressions
 

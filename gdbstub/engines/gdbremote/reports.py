@@ -551,7 +551,20 @@ class Reports:
                         and target.pc(event.tid) == event.address
                     )
                 case SiteHit():
-                    return target.pc(event.tid) == event.address
+                    return (
+                        target.has_slot(event.pid, event.address, None, self._engine_id)
+                        and target.pc(event.tid) == event.address
+                    )
+                case WatchHit():
+                    found = ((event.kind, event.address), *event.more)
+                    return target.has_thread(event.tid) and any(
+                        target.has_slot(event.pid, address, kind, self._engine_id) for kind, address in found
+                    )
+                case SyscallStop():
+                    return target.has_thread(event.tid) and self._session.catches(event.pid, event.number)
+                case SignalStop():
+                    wanted = vote is Vote.STEP or not self._session.passes(event.pid, event.signal)
+                    return target.has_thread(event.tid) and wanted
                 case StepDone():
                     return vote is STEP
                 case Interrupted():

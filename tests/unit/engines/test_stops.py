@@ -169,7 +169,8 @@ def test_a_pending_hit_of_a_moved_thread_is_dropped() -> None:
 
 def test_a_pending_hit_of_a_debug_register_must_be_where_the_thread_is() -> None:
     for address, still in ((X, True), (Addr(0x402000), False)):
-        play = Playbook(process(threads=2)).running()
+        play = Playbook(process(threads=2)).stopped()
+        play.gets(b"Z1,401000,1").gets(b"vCont;c").forget()
         play.event(hit(T1)).event(SiteHit(PID, T2, X, hardware=True)).forget()
         play.target.set_pc(T2, address)
         play.gets(b"vCont;c")
@@ -185,20 +186,40 @@ def test_a_pending_step_is_stale_unless_the_thread_steps_again() -> None:
 
 
 @pytest.mark.parametrize(
-    "event",
+    ("asked", "event"),
     [
-        usr1(T2),
-        WatchHit(PID, T2, Addr(0x7FF0), WatchKind.WRITE),
-        SyscallStop(PID, T2, 1, entry=True),
-        Forked(PID, T2, Pid(0x99), ForkKind.FORK),
+        (b"QPassSignals:", usr1(T2)),
+        (b"Z2,7ff0,8", WatchHit(PID, T2, Addr(0x7FF0), WatchKind.WRITE)),
+        (b"QCatchSyscalls:1;1", SyscallStop(PID, T2, 1, entry=True)),
+        (b"QPassSignals:", Forked(PID, T2, Pid(0x99), ForkKind.FORK)),
     ],
 )
-def test_what_cannot_become_stale_is_reported_at_the_next_resume(event: TraceEvent) -> None:
-    play = Playbook(process(threads=2), supported=EVERYTHING).running()
+def test_what_cannot_become_stale_is_reported_at_the_next_resume(asked: bytes, event: TraceEvent) -> None:
+    play = Playbook(process(threads=2), supported=EVERYTHING).stopped()
+    play.gets(asked).gets(b"vCont;c").forget()
     play.event(hit(T1)).event(event, Vote.STOP).forget()
     play.gets(b"vCont;c").sends_like(rb"T.*thread:p64.65;.*")
     # Nothing ran meanwhile.
     assert "resume" not in [call[0] for call in play.target.take_calls()]
+
+
+@pytest.mark.parametrize(
+    ("asked", "event", "unasked"),
+    [
+        (b"QPassSignals:", usr1(T2), b"QPassSignals:1e"),
+        (b"Z1,401000,1", SiteHit(PID, T2, X, hardware=True), b"z1,401000,1"),
+        (b"Z2,7ff0,8", WatchHit(PID, T2, Addr(0x7FF0), WatchKind.WRITE), b"z2,7ff0,8"),
+        (b"QCatchSyscalls:1;1;2", SyscallStop(PID, T2, 1, entry=True), b"QCatchSyscalls:1;2"),
+        (b"QCatchSyscalls:1", SyscallStop(PID, T2, 1, entry=True), b"QCatchSyscalls:0"),
+    ],
+)
+def test_e09_what_is_not_asked_for_any_more_is_not_reported(asked: bytes, event: TraceEvent, unasked: bytes) -> None:
+    play = Playbook(process(threads=2), supported=EVERYTHING).stopped()
+    play.target.set_pc(T2, X)
+    play.gets(asked).gets(b"vCont;c").forget()
+    play.event(hit(T1)).event(event, Vote.STOP).forget()
+    play.gets(unasked).forget()
+    play.gets(b"vCont;c").sends().asks_for("resume")
 
 
 def test_a_pending_event_of_a_thread_that_died_is_dropped() -> None:

@@ -23,6 +23,7 @@ from gdbstub.rsp.commands.registers import (
     WriteRegisters,
 )
 from gdbstub.rsp.replies import OK, Reply
+from gdbstub.target.engine import Vote
 from gdbstub.vocab.errors import TargetError
 from gdbstub.vocab.ids import ThreadSpec, Tid
 
@@ -38,6 +39,16 @@ def _thread(session: Session, spec: ThreadSpec | None) -> Tid:
 def _out_of_reach(session: Session, tid: Tid) -> bool:
     """Tell whether a thread runs and the client has no right to stop it: its registers are unavailable."""
     return session.role.observes and not session.target.is_stopped(tid)
+
+
+def _require_held(session: Session, tid: Tid) -> None:
+    """Refuse to change a thread that this client does not hold: for it, the thread runs, whoever else holds it.
+
+    Raises:
+        TargetError: It does not.
+    """
+    if session.target.has_thread(tid) and session.target.vote_of(session.engine_id, tid) is not Vote.STOP:
+        raise TargetError(errno.EBUSY, f"thread {tid} is running")
 
 
 @handles(ReadRegisters)
@@ -57,6 +68,7 @@ def write_registers(session: Session, cmd: WriteRegisters) -> Reply:
     """Write every register."""
     refuse_in_frame(session)
     tid = _thread(session, cmd.thread)
+    _require_held(session, tid)
     session.numbering(tid).write_all(session.target, tid, cmd.data)
     session.host.changed(session.engine_id, session.target.pid_of(tid))
     return OK
@@ -79,6 +91,7 @@ def write_register(session: Session, cmd: WriteRegister) -> Reply:
     """Write one register."""
     refuse_in_frame(session)
     tid = _thread(session, cmd.thread)
+    _require_held(session, tid)
     session.numbering(tid).write(session.target, tid, cmd.number, cmd.data)
     session.host.changed(session.engine_id, session.target.pid_of(tid))
     return OK
@@ -107,6 +120,7 @@ def restore_registers(session: Session, cmd: RestoreRegisters) -> Reply:
     data = session.saved_registers.get(cmd.number)
     if data is None:
         raise TargetError(errno.EINVAL, f"no registers are kept under the number {cmd.number}")
+    _require_held(session, tid)
     session.target.write_registers(tid, data)
     del session.saved_registers[cmd.number]
     session.host.changed(session.engine_id, session.target.pid_of(tid))
