@@ -16,11 +16,14 @@ that steps over its own breakpoint makes one, and two clients that do so at once
 on different threads would hold each other for ever.  So locks form a line: only
 the first one's holds count, the others wait until it has stopped or has let all
 threads go.  An engine that has stopped altogether is in no line and always holds.
+
+In non-stop the same is asked for thread by thread: an engine that comes to step some
+threads while it holds every other one has a lock, until its last step is done.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from gdbstub.target.engine import CONTINUE, STEP, STOP, Vote
 from gdbstub.vocab.ids import Addr, EngineId, Tid
@@ -31,7 +34,7 @@ Range = tuple[Addr, Addr]
 class Ballot:
     """One engine's votes on one inferior."""
 
-    __slots__ = ("behind", "named", "newborn", "others", "ranges")
+    __slots__ = ("behind", "named", "newborn", "others", "ranges", "steps")
 
     def __init__(self, others: Vote = CONTINUE) -> None:
         self.named: dict[Tid, Vote] = {}
@@ -41,6 +44,8 @@ class Ballot:
         self.ranges: dict[Tid, Range] = {}
         #: A lock that is not the first in line: its holds do not count yet.
         self.behind = False
+        #: A lock that was asked for thread by thread.
+        self.steps = False
 
     def on(self, tid: Tid) -> Vote:
         """Return the vote on one thread."""
@@ -48,11 +53,16 @@ class Ballot:
 
 
 class Arbiter:
-    """All ballots on one inferior."""
+    """All ballots on one inferior.
 
-    __slots__ = ("_ballots", "_decided", "_line")
+    Args:
+        threads: Returns the threads that are alive.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_ballots", "_decided", "_line", "_threads")
+
+    def __init__(self, threads: Callable[[], Iterable[Tid]]) -> None:
+        self._threads = threads
         self._ballots: dict[EngineId, Ballot] = {}
         #: Decisions since a ballot has changed: threads that stop at every call are decided on again and again.
         self._decided: dict[Tid, Vote] = {}
@@ -112,6 +122,25 @@ class Arbiter:
                 ballot.ranges.pop(tid, None)
             else:
                 ballot.ranges[tid] = stepping
+            if vote is STEP:
+                if engine not in self._line and self._steps_alone(ballot):
+                    ballot.steps = True
+                    self._decided.clear()
+                    self._queue(engine, locks=True)
+            elif ballot.steps:
+                self._look_at_steps(engine, ballot)
+
+    def _steps_alone(self, ballot: Ballot) -> bool:
+        """Tell whether a ballot steps some threads and holds every other one."""
+        votes = {ballot.on(tid) for tid in self._threads()}
+        return STEP in votes and CONTINUE not in votes
+
+    def _look_at_steps(self, engine: EngineId, ballot: Ballot) -> None:
+        """End a lock that was asked for thread by thread, and is none any more."""
+        if not self._steps_alone(ballot):
+            ballot.steps = ballot.behind = False
+            self._decided.clear()
+            self._queue(engine, locks=False)
 
     def hold_all(self, engine: EngineId) -> None:
         """Vote STOP on every thread, and on those that are not born yet."""
@@ -188,11 +217,13 @@ class Arbiter:
                 ballot.named[tid] = ballot.newborn
 
     def gone(self, tid: Tid) -> None:
-        """Forget a thread."""
+        """Forget a thread that is alive no more."""
         self._decided.pop(tid, None)
-        for ballot in self._ballots.values():
+        for engine, ballot in self._ballots.items():
             ballot.named.pop(tid, None)
             ballot.ranges.pop(tid, None)
+            if ballot.steps:
+                self._look_at_steps(engine, ballot)
 
     def renamed(self, old: Tid, new: Tid) -> None:
         """Move every engine's vote from one tid to another: a thread that called exec became the leader."""

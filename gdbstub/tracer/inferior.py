@@ -58,7 +58,7 @@ class Inferior:
     def __init__(self, pid: Pid, *, attached: bool, options: int) -> None:
         self.pid = pid
         self.attached = attached
-        self.arbiter = Arbiter()
+        self.arbiter = Arbiter(lambda: [each.tid for each in self.listed()])
         #: Live threads in order of creation.
         self.tracees: dict[Tid, Tracee] = {}
         #: Those that are listed, as clients see them; None: they may be others now.

@@ -93,12 +93,15 @@ def _both_reach_done(sessions: tuple[GdbSession, GdbSession], seconds: float) ->
 
 
 @pytest.mark.timeout(120 + 3 * HITS * PER_HIT)
-@pytest.mark.parametrize("how", ["ignore", "python"])
+@pytest.mark.parametrize("how", ["ignore", "python", "non-stop target"])
 def test_two_gdbs_count_every_hit_of_their_own(build: TraceeBuilder, gdb: StartGdb, how: str) -> None:
     program = build("e2e_pair")
-    rounds = -(-HITS // THREADS)
+    rounds, settings = -(-HITS // THREADS), []
+    if how == "non-stop target":
+        # Each stops everything by itself for its steps, in the same moment perhaps.
+        rounds, settings = rounds // 4, ["maint set target-non-stop on", "set displaced-stepping off"]
     with launch(program, rounds) as stub:
-        first, second = gdb(program), gdb(program)
+        first, second = gdb(program, settings), gdb(program, settings)
         first.connect(stub.port)
         second.connect(stub.port)
         if how == "ignore":

@@ -79,3 +79,46 @@ def test_threads_born_after_a_resume_run_in_a_child_that_was_kept(build: TraceeB
         assert next_stop(client).exited
         assert tracee.line() == "fork: exited 13"
         client.ok(f"D;{tracee.pid:x}")
+
+
+def next_stops(client: RspClient, count: int) -> set[int]:
+    """Receive a notification and what is queued behind it; return the threads."""
+    text = client.receive_notification()
+    tids = {client.stop_of(text.removeprefix("Stop:")).tid}
+    while (reply := client.ask("vStopped")) != "OK":
+        tids.add(client.stop_of(reply).tid)
+    assert len(tids) == count, tids
+    return tids
+
+
+def test_two_clients_that_hold_everything_and_step_a_thread_each_take_turns(build: TraceeBuilder) -> None:
+    """So does a gdb that steps over its own breakpoint with all other threads stopped."""
+    with (
+        running(build("spin"), 2) as tracee,
+        attach(tracee.pid) as stub,
+        stub.connect() as first,
+        stub.connect() as second,
+    ):
+        for client in (first, second):
+            client.ok("QNonStop:1")
+        everything = f"p{tracee.pid:x}.-1"
+        leader = first.stop_of(first.ask("?")).tid
+        first.ok("vStopped")
+        # The others follow as soon as it asks for something else.
+        assert first.ask("vCont?").startswith("vCont")
+        one, other = next_stops(first, 2)
+        second.ok(f"vCont;t:{everything}")
+        assert next_stops(second, 3) == {leader, one, other}
+        first.ok(f"vCont;s:p{tracee.pid:x}.{one:x}")
+        second.ok(f"vCont;s:p{tracee.pid:x}.{other:x}")
+        assert next_stops(first, 1) == {one}
+        # It stands now, so the other's step waits until it goes on.
+        assert second.is_quiet(0.05)
+        first.ok(f"vCont;c:{everything}")
+        assert next_stops(second, 1) == {other}
+        second.ok(f"vCont;c:{everything}")
+        tracee.ping()
+        for client in (first, second):
+            client.ok(f"D;{tracee.pid:x}")
+        tracee.ping()
+        assert tracee.finish() == 0

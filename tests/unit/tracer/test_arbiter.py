@@ -21,7 +21,7 @@ RANGE: Range = (Addr(0x10), Addr(0x20))
 
 def two(a: Vote, b: Vote) -> Arbiter:
     """Return an arbiter with two clients that voted on everything by a resume."""
-    arbiter = Arbiter()
+    arbiter = Arbiter(lambda: (T, U))
     arbiter.enter(KEEPER)
     for engine, vote in ((A, a), (B, b)):
         arbiter.enter(engine)
@@ -36,7 +36,7 @@ def two(a: Vote, b: Vote) -> Arbiter:
 
 
 def test_e02_c_and_nothing_runs() -> None:
-    arbiter = Arbiter()
+    arbiter = Arbiter(lambda: (T, U))
     arbiter.enter(A)
     arbiter.replace(A, {}, CONTINUE, {})
     arbiter.enter(B)
@@ -125,7 +125,7 @@ def test_e15_a_resume_while_another_holds_is_recorded() -> None:
 
 
 def two_locks() -> Arbiter:
-    arbiter = Arbiter()
+    arbiter = Arbiter(lambda: (T, U))
     for engine, tid in ((A, T), (B, U)):
         arbiter.enter(engine)
         arbiter.replace(engine, {tid: STEP}, STOP, {})
@@ -176,18 +176,61 @@ def test_a_lock_whose_holds_move_to_an_heir_is_out_of_line() -> None:
     assert (arbiter.decide(T), arbiter.decide(U)) == (STOP, STEP)
 
 
+def two_steppers() -> Arbiter:
+    """Return an arbiter with two engines in non-stop, each of which steps one thread and holds the other."""
+    arbiter = Arbiter(lambda: (T, U))
+    for engine, tid, other in ((A, T, U), (B, U, T)):
+        arbiter.enter(engine)
+        arbiter.amend(engine, other, STOP)
+        arbiter.amend(engine, tid, STEP)
+    return arbiter
+
+
+def test_two_steps_with_all_else_held_take_turns_in_non_stop() -> None:
+    arbiter = two_steppers()
+    assert (arbiter.decide(T), arbiter.decide(U)) == (STEP, STOP)
+    # A's step is done; as a stopped engine it holds until it goes on.
+    arbiter.amend(A, T, STOP)
+    assert (arbiter.decide(T), arbiter.decide(U)) == (STOP, STOP)
+    arbiter.amend(A, T, CONTINUE)
+    arbiter.amend(A, U, CONTINUE)
+    assert (arbiter.decide(T), arbiter.decide(U)) == (STOP, STEP)
+
+
+def test_a_step_that_never_ends_because_its_thread_did_is_no_lock() -> None:
+    alive = [T, U]
+    arbiter = Arbiter(lambda: alive)
+    for engine, tid, other in ((A, T, U), (B, U, T)):
+        arbiter.enter(engine)
+        arbiter.amend(engine, other, STOP)
+        arbiter.amend(engine, tid, STEP)
+    alive.remove(T)
+    arbiter.gone(T)
+    arbiter.amend(A, U, CONTINUE)
+    assert arbiter.decide(U) is STEP
+
+
+def test_a_step_beside_threads_that_run_is_no_lock() -> None:
+    arbiter = Arbiter(lambda: (T, U))
+    for engine in (A, B):
+        arbiter.enter(engine)
+    arbiter.amend(A, T, STEP)
+    arbiter.amend(B, T, STOP)
+    assert (arbiter.decide(T), arbiter.decide(U)) == (STOP, CONTINUE)
+
+
 # Single rules
 
 
 def test_e02_an_attached_engine_holds_nothing() -> None:
-    arbiter = Arbiter()
+    arbiter = Arbiter(lambda: (T, U))
     arbiter.enter(A)
     assert arbiter.decide(T) is CONTINUE
     assert arbiter.candidates() is None
 
 
 def test_e07_engines_are_asked_in_order_of_attachment() -> None:
-    arbiter = Arbiter()
+    arbiter = Arbiter(lambda: (T, U))
     for engine in (C, A, B):
         arbiter.enter(engine, STOP)
     assert arbiter.engines() == [C, A, B]
@@ -195,14 +238,14 @@ def test_e07_engines_are_asked_in_order_of_attachment() -> None:
 
 
 def test_e03_to_enter_twice_keeps_the_ballot() -> None:
-    arbiter = Arbiter()
+    arbiter = Arbiter(lambda: (T, U))
     arbiter.enter(A, STOP)
     arbiter.enter(A)
     assert arbiter.decide(T) is STOP
 
 
 def test_nobody_votes_nothing_is_held() -> None:
-    arbiter = Arbiter()
+    arbiter = Arbiter(lambda: (T, U))
     assert arbiter.decide(T) is CONTINUE
     assert arbiter.vote_of(A, T) is CONTINUE
     assert arbiter.range_of(A, T) is None
@@ -210,7 +253,7 @@ def test_nobody_votes_nothing_is_held() -> None:
 
 
 def test_an_engine_that_takes_no_part_cannot_vote() -> None:
-    arbiter = Arbiter()
+    arbiter = Arbiter(lambda: (T, U))
     arbiter.hold_all(A)
     arbiter.amend(A, T, STOP)
     arbiter.replace(A, {T: STOP}, STOP, {})
@@ -225,7 +268,7 @@ def test_e27_a_thread_born_while_all_are_held_is_held() -> None:
 
 
 def test_e27_a_thread_born_after_a_resume_runs_even_where_the_others_stay() -> None:
-    arbiter = Arbiter()
+    arbiter = Arbiter(lambda: (T, U))
     arbiter.enter(A)
     arbiter.replace(A, {T: STEP}, STOP, {})
     arbiter.born(U)
@@ -234,7 +277,7 @@ def test_e27_a_thread_born_after_a_resume_runs_even_where_the_others_stay() -> N
 
 
 def test_a_range_belongs_to_its_step() -> None:
-    arbiter = Arbiter()
+    arbiter = Arbiter(lambda: (T, U))
     arbiter.enter(A)
     arbiter.replace(A, {T: STEP}, CONTINUE, {T: RANGE})
     assert arbiter.range_of(A, T) == RANGE
@@ -257,7 +300,7 @@ def test_e28_who_calls_exec_keeps_its_votes_under_the_new_name() -> None:
 
 
 def test_e17_holds_move_to_the_heir() -> None:
-    arbiter = Arbiter()
+    arbiter = Arbiter(lambda: (T, U))
     arbiter.enter(KEEPER)
     arbiter.enter(A)
     arbiter.replace(A, {T: STOP, U: STEP}, CONTINUE, {U: RANGE})
@@ -294,7 +337,7 @@ VOTES = st.lists(st.sampled_from(list(Vote)), min_size=1, max_size=4)
 def test_the_order_of_engines_does_not_matter(votes: list[Vote]) -> None:
     decisions = set()
     for order in itertools.permutations(votes):
-        arbiter = Arbiter()
+        arbiter = Arbiter(lambda: (T, U))
         for number, vote in enumerate(order):
             arbiter.enter(EngineId(number))
             arbiter.amend(EngineId(number), T, vote)
@@ -304,7 +347,7 @@ def test_the_order_of_engines_does_not_matter(votes: list[Vote]) -> None:
 
 @given(VOTES, st.integers(0, 3), st.sampled_from(list(Vote)))
 def test_a_smaller_vote_never_lets_more_run(votes: list[Vote], which: int, vote: Vote) -> None:
-    arbiter = Arbiter()
+    arbiter = Arbiter(lambda: (T, U))
     for number, each in enumerate(votes):
         arbiter.enter(EngineId(number))
         arbiter.amend(EngineId(number), T, each)
@@ -334,10 +377,12 @@ class ArbiterMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.arbiter = Arbiter()
+        self.arbiter = Arbiter(lambda: self.live)
         self.models: dict[EngineId, Model] = {}
         self.live: set[Tid] = set()
         self.line: list[EngineId] = []
+        #: Those of the locks that were asked for thread by thread.
+        self.stepping: set[EngineId] = set()
         self.numbers = itertools.count(100)
 
     engines = st.integers(0, 3).map(EngineId)
@@ -347,8 +392,19 @@ class ArbiterMachine(RuleBasedStateMachine):
         return Tid(next(self.numbers))
 
     def out_of_line(self, engine: EngineId) -> None:
+        self.stepping.discard(engine)
         if engine in self.line:
             self.line.remove(engine)
+
+    def steps_alone(self, engine: EngineId) -> bool:
+        votes = set(self.models[engine].votes.values())
+        return STEP in votes and CONTINUE not in votes
+
+    def look_at_steps(self) -> None:
+        """End the locks that are none any more."""
+        for engine in sorted(self.stepping):
+            if not self.steps_alone(engine):
+                self.out_of_line(engine)
 
     def counted(self, engine: EngineId, tid: Tid) -> Vote:
         """Return a vote as it counts: of the locks, only the first one holds."""
@@ -370,6 +426,7 @@ class ArbiterMachine(RuleBasedStateMachine):
         self.arbiter.gone(tid)
         for model in self.models.values():
             model.votes.pop(tid, None)
+        self.look_at_steps()
 
     @rule(target=threads, old=consumes(threads))
     def renamed(self, old: Tid) -> Tid:
@@ -420,6 +477,12 @@ class ArbiterMachine(RuleBasedStateMachine):
                 self.models[engine].votes[tid] = vote
                 if vote is not STOP:
                     self.models[engine].newborn = CONTINUE
+                if vote is not STEP:
+                    if engine in self.stepping and not self.steps_alone(engine):
+                        self.out_of_line(engine)
+                elif engine not in self.line and self.steps_alone(engine):
+                    self.line.append(engine)
+                    self.stepping.add(engine)
 
     @rule(giver=engines, heir=engines)
     def transfer(self, giver: EngineId, heir: EngineId) -> None:
