@@ -17,7 +17,7 @@ THREADS = 8
 #: Breakpoint hits of each client; a long run sets 10000.
 HITS = int(os.environ.get("GDBSTUB_HITS", "500"))
 #: Seconds for one hit of two clients, with much to spare.
-PER_HIT = 0.02
+PER_HIT = 0.06
 
 
 def test_a_second_gdb_takes_over_after_a_disconnect(build: TraceeBuilder, gdb: StartGdb) -> None:
