@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from binascii import hexlify
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gdbstub.arch.x86_catalogue import x86_catalogue
@@ -255,11 +255,16 @@ def threads_json(session: Session, pid: Pid) -> bytes:
     return _json(described())
 
 
-def _json(items: Iterable[dict[str, Any]]) -> bytes:
+@cache
+def _encoder() -> Callable[[Any], str]:
     # Only these clients need it, and importing it takes time.
     import json
 
-    return json.dumps(list(items), separators=(",", ":")).encode("ascii")
+    return json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _json(items: Iterable[dict[str, Any]]) -> bytes:
+    return _encoder()(list(items)).encode("ascii")
 
 
 def _frames(session: Session, pid: Pid, block: bytes, listed: Catalogue) -> Sequence[tuple[Addr, bytes]]:
@@ -282,11 +287,9 @@ def _frames(session: Session, pid: Pid, block: bytes, listed: Catalogue) -> Sequ
 
 def thread_json(session: Session, tid: Tid) -> bytes:
     """Say what else is known about one thread."""
-    import json
-
     members = _members(session, session.target.pid_of(tid), tid)
     core = session.target.thread_core(tid)
     if core is not None:
         members["core"] = core
     members["state"] = session.target.describe(tid)
-    return json.dumps(members, separators=(",", ":")).encode("ascii")
+    return _encoder()(members).encode("ascii")
