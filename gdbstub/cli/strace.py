@@ -5,18 +5,16 @@ Layer: cli.  Used by: main.
 
 from __future__ import annotations
 
-import os
-import signal
-import stat
-import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gdbstub.vocab.errors import StartupError
+from gdbstub.cli.logcommand import LogCommand
 
 if TYPE_CHECKING:
     from gdbstub.engines.follower import MakeLog
+    from gdbstub.engines.syscalls.options import LogOptions
+    from gdbstub.rsp.commands.logs import LogChannel
     from gdbstub.target.ops import LaunchSpec
 
 USAGE = """\
@@ -63,197 +61,52 @@ The exit status is the program's; it is 1 where nothing could be traced.
 """
 
 
-@dataclass
-class _Wishes:
-    """The command line, taken apart."""
+class _Strace(LogCommand):
+    name = "strace"
 
-    words: list[str] = field(default_factory=list)
-    pids: list[int] = field(default_factory=list)
-    output: str | None = None
-    environment: dict[str, str] | None = None
-    seccomp: bool = True
-    #: The options that are about the log, as they were given.
-    log_words: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        from gdbstub.engines.syscalls import options
 
+        super().__init__()
+        self._seccomp = True
+        self._options: LogOptions = options.LogOptions()
 
-def _value(argv: Sequence[str], at: int, letter: str) -> tuple[str, int]:
-    """Return an option's value and how many words it took."""
-    rest = argv[at][len(letter) :]
-    if rest:
-        return rest, 1
-    if at + 1 >= len(argv):
-        raise StartupError(f"option requires an argument -- '{letter[-1]}'")
-    return argv[at + 1], 2
+    def usage(self) -> str:
+        return USAGE
 
+    def take(self, words: Sequence[str]) -> int:
+        from gdbstub.engines.syscalls import options
 
-def parse_pids(text: str) -> list[int]:
-    """Read the numbers of processes, with commas or blanks between them."""
-    words = text.replace(",", " ").split()
-    if not words or not all(word.isascii() and word.isdigit() and int(word) > 0 for word in words):
-        raise StartupError(f"Invalid process id: '{text}'")
-    return [int(word) for word in words]
+        if words[0] in _SECCOMP:
+            self._seccomp = _SECCOMP[words[0]]
+            return 1
+        self._options, count = options.take(self._options, words)
+        self.wishes.log_words += words[:count]
+        return count
 
+    def channel(self) -> LogChannel:
+        from gdbstub.rsp.commands.logs import STRACE
 
-def _read(argv: Sequence[str]) -> _Wishes:
-    from gdbstub.engines.syscalls import options
+        return STRACE
 
-    wishes = _Wishes()
-    at = 0
-    draft = options.LogOptions()
-    while at < len(argv):
-        word = argv[at]
-        if not word.startswith("-") or word == "-":
-            break
-        if word == "--":
-            at += 1
-            break
-        count = 1
-        if word == "--no-seccomp":
-            wishes.seccomp = False
-        elif word == "--seccomp-bpf":
-            wishes.seccomp = True
-        elif word.startswith("-o"):
-            wishes.output, count = _value(argv, at, "-o")
-        elif word.startswith("--output="):
-            wishes.output = word.partition("=")[2]
-        elif word.startswith("-p"):
-            text, count = _value(argv, at, "-p")
-            wishes.pids += parse_pids(text)
-        elif word.startswith("--attach="):
-            wishes.pids += parse_pids(word.partition("=")[2])
-        elif word.startswith("-E"):
-            text, count = _value(argv, at, "-E")
-            _change_environment(wishes, text)
-        else:
-            draft, count = options.take(draft, argv[at:])
-            if not count:
-                raise StartupError(f"unknown option '{word}'")
-            wishes.log_words += argv[at : at + count]
-        at += count
-    wishes.words = list(argv[at:])
-    return wishes
+    def asked(self) -> list[str]:
+        return [*self.wishes.log_words, *(["--name-threads"] if self.wishes.output is not None else [])]
+
+    def make(self) -> MakeLog:
+        from gdbstub.engines.syscalls.log import log_with
+
+        options = self._options
+        return log_with(options if self.wishes.output is None else replace(options, name_threads=True))
+
+    def prepare(self, spec: LaunchSpec) -> LaunchSpec:
+        # PTRACE: a seccomp-stop, unlike a syscall-stop, sends no signal on.
+        filtered = self._seccomp and not self._options.sends_signals
+        return spec._replace(only_syscalls=self._options.caught if filtered else None)
 
 
-def _change_environment(wishes: _Wishes, text: str) -> None:
-    if wishes.environment is None:
-        wishes.environment = dict(os.environ)
-    name, equals, value = text.partition("=")
-    if equals:
-        wishes.environment[name] = value
-    else:
-        wishes.environment.pop(name, None)
-
-
-def is_address(word: str) -> bool:
-    """Tell where a server listens from a program's name."""
-    if word.startswith("unix:"):
-        return True
-    try:
-        return stat.S_ISSOCK(os.stat(word).st_mode)
-    except OSError:
-        return ":" in word and word.rpartition(":")[2].isdigit() and "/" not in word
-
-
-def program_path(name: str, environment: dict[str, str] | None) -> str:
-    """Return the path of a program, looked for as a shell does."""
-    folders = [""] if "/" in name else os.get_exec_path(environment)
-    for folder in folders:
-        path = os.path.join(folder, name)
-        try:
-            mode = os.stat(path).st_mode
-        except OSError as failure:
-            if "/" in name:
-                raise StartupError(f"Can't stat '{name}': {failure.strerror}") from None
-            continue
-        if stat.S_ISREG(mode) and mode & 0o111:
-            return path
-        if "/" in name:
-            return path
-    raise StartupError(f"Can't stat '{name}': No such file or directory")
+_SECCOMP = {"--no-seccomp": False, "--seccomp-bpf": True}
 
 
 def run(argv: list[str]) -> int:
     """Run the subcommand; return the exit status."""
-    if argv in (["--help"], ["-h"]):
-        sys.stdout.write(USAGE)
-        return 0
-    try:
-        wishes = _read(argv)
-        if not wishes.words and not wishes.pids:
-            raise StartupError("must have PROG [ARGS], -p PID or COMM\nMore: gdbstub strace --help")
-        if len(wishes.words) == 1 and not wishes.pids and is_address(wishes.words[0]):
-            return _watch(wishes)
-        return _trace(wishes)
-    except StartupError as failure:
-        sys.stderr.write(f"gdbstub strace: {failure}\n")
-        return 1
-
-
-def _watch(wishes: _Wishes) -> int:
-    from gdbstub.rsp.commands.logs import STRACE
-    from gdbstub.server.logclient import watch
-
-    named = ["--name-threads"] if wishes.output is not None else []
-    return watch(wishes.words[0], STRACE, [*wishes.log_words, *named], wishes.output)
-
-
-def _trace(wishes: _Wishes) -> int:
-    from gdbstub.engines.syscalls import options as log_options
-    from gdbstub.engines.syscalls.log import log_with
-    from gdbstub.server.sink import open_file
-    from gdbstub.target.ops import LaunchSpec
-
-    options = log_options.parse(wishes.log_words)
-    if wishes.output is not None:
-        options = replace(options, name_threads=True)
-    launch = None
-    if wishes.words:
-        if wishes.pids:
-            raise StartupError("PROG and -p PID exclude each other")
-        launch = LaunchSpec(
-            argv=wishes.words,
-            path=program_path(wishes.words[0], wishes.environment),
-            environment=wishes.environment,
-            with_shell=False,
-            disable_randomization=False,
-            own_group=False,
-            # PTRACE: a seccomp-stop, unlike a syscall-stop, sends no signal on.
-            only_syscalls=None if not wishes.seccomp or options.sends_signals else options.caught,
-        )
-    fd = 2 if wishes.output is None else open_file(wishes.output)
-    return trace(log_with(options), fd, launch, wishes.pids)
-
-
-def trace(make: MakeLog, fd: int, launch: LaunchSpec | None, pids: Sequence[int]) -> int:
-    """Keep a log of a program or of processes until they or the user end it; return the exit status."""
-    from gdbstub.cli import loop
-
-    loop.load_trio()
-
-    from gdbstub.server.logrun import LogRun
-    from gdbstub.server.sink import waiting_sink
-    from gdbstub.vocab.ids import Pid
-
-    async def main() -> tuple[int, int | None]:
-        return await LogRun(make, waiting_sink(fd), launch, [Pid(pid) for pid in pids]).run()
-
-    code, killer = 1, None
-    try:
-        code, killer = loop.run(main)
-    except* KeyboardInterrupt:
-        # It came before the run looked for it, or when all was over.
-        killer = signal.SIGINT
-    if killer is not None:
-        _die_of(killer)
-    return code
-
-
-def _die_of(number: int) -> None:
-    """End as the program did, without a core of our own."""
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    if number not in (signal.SIGKILL, signal.SIGSTOP):
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
-    os.kill(os.getpid(), number)
+    return _Strace().run(argv)

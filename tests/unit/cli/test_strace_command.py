@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gdbstub.cli import gdbserver, strace
+from gdbstub.cli import events, gdbserver, strace
 from gdbstub.cli.config import Config
 
 
@@ -36,3 +36,23 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_servers_log() -> None:
     config = gdbserver.parse(["--strace=/tmp/log -e trace=%file", ":0", "prog"])
     assert isinstance(config, Config) and config.strace == "/tmp/log -e trace=%file"
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ([], "must have PROG"),
+        (["-o"], "requires an argument"),
+        (["-p", "0"], "Invalid process id"),
+        (["--colour", "/bin/true"], "unknown option '--colour'"),
+        (["--only=nothing", "/bin/true"], "there is no event 'nothing'"),
+        (["-p", "1", "/bin/true"], "exclude each other"),
+        (["-o/no/such/folder/log", "/bin/true"], "Can't fopen"),
+        (["-E", "PATH=/none", "true"], "Can't stat"),
+        (["--perfetto=/tmp/x", "localhost:1"], "not what a server has"),
+    ],
+)
+def test_mistakes_about_events_are_named(words: list[str], reason: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert events.run(words) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("gdbstub events: ") and reason in told
