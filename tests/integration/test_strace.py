@@ -198,6 +198,7 @@ def test_a_stop_in_the_middle_of_a_call_is_not_in_the_log(build: TraceeBuilder, 
             assert client.interrupt().is_signal(GdbSignal.INT)
             client.resume()
         stub.ping()
+        proc.wait_until(lambda: proc.state(stub.pid) == "S", "the program waits in its next call")
         client.interrupt()
         kill(client)
         text = log.read_text()
