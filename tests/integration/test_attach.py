@@ -301,7 +301,7 @@ def refusal(pid: int) -> str:
         return stub.stderr
 
 
-def test_g15_a_second_tracer_is_told_who_the_first_is(build: TraceeBuilder) -> None:
+def test_g15_e05_a_second_tracer_is_told_who_the_first_is(build: TraceeBuilder) -> None:
     with attached(build("obey")) as (tracee, first, _client):
         said = refusal(tracee.pid)
         assert f"Cannot attach to process {tracee.pid}: Operation not permitted (1)" in said
@@ -309,7 +309,7 @@ def test_g15_a_second_tracer_is_told_who_the_first_is(build: TraceeBuilder) -> N
         assert said.rstrip().endswith("Exiting")
 
 
-def test_g15_a_process_that_does_not_exist_is_named() -> None:
+def test_g15_e05_a_process_that_does_not_exist_is_named() -> None:
     with subprocess.Popen(["true"], env=environment()) as process:
         process.wait()
     said = refusal(process.pid)

@@ -107,7 +107,7 @@ def test_the_last_debugger_that_detaches_takes_the_process_from_the_observer(bui
 
 
 @pytest.mark.parametrize("first", ["exclusive", "debugger"])
-def test_an_exclusive_debugger_is_alone(build: TraceeBuilder, first: str) -> None:
+def test_e04_an_exclusive_debugger_is_alone(build: TraceeBuilder, first: str) -> None:
     with at_ready(build("obey"), options=[EXCLUSIVE, OBSERVERS]) as (stub, client):
         if first == "exclusive":
             client.close()
@@ -128,7 +128,7 @@ def test_an_exclusive_debugger_is_alone(build: TraceeBuilder, first: str) -> Non
             finish(stub, client)
 
 
-def test_a_debugger_is_told_that_another_has_changed_what_it_saw(build: TraceeBuilder) -> None:
+def test_e21_a_debugger_is_told_that_another_has_changed_what_it_saw(build: TraceeBuilder) -> None:
     program = build("obey")
     with at_ready(program) as (stub, first), stub.connect() as second:
         second.current_stop()

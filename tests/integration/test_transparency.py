@@ -81,7 +81,7 @@ def test_g06_g31_the_parent_sees_the_same_under_a_client_that_is_told_of_signals
         assert job_control_story(parent, child, pass_it_on) == UNTRACED_STORY
 
 
-def test_g31_the_parent_sees_the_same_when_the_client_has_dropped(build: TraceeBuilder) -> None:
+def test_g31_e31_the_parent_sees_the_same_when_the_client_has_dropped(build: TraceeBuilder) -> None:
     with under_a_parent_that_logs(build) as (parent, child), attach(child) as stub:
         with stub.connect() as client:
             client.current_stop()

@@ -158,7 +158,7 @@ def test_an_interrupt_of_one_is_no_stop_of_the_other(build: TraceeBuilder) -> No
         assert second.interrupt().is_signal(GdbSignal.INT)
 
 
-def test_what_one_holds_does_not_run_for_the_other(build: TraceeBuilder) -> None:
+def test_e15_what_one_holds_does_not_run_for_the_other(build: TraceeBuilder) -> None:
     program = build("spin")
     with two_clients(program, 2) as (stub, first, second):
         second.resume()
@@ -211,7 +211,7 @@ def test_watchpoints_of_two_clients_are_their_own(build: TraceeBuilder) -> None:
         stub.line()
 
 
-def test_a_client_that_reads_nothing_delays_nobody(build: TraceeBuilder) -> None:
+def test_e11_a_client_that_reads_nothing_delays_nobody(build: TraceeBuilder) -> None:
     program = build("hot")
     rounds = 20
     with two_clients(program, THREADS, rounds) as (stub, first, stalled):

@@ -111,7 +111,7 @@ class Scene:
         """Let everything come to rest that needs no further instruction of the program."""
         for _ in range(_PATIENCE):
             self.tracer.drain()
-            busy = any(map(self.kernel.is_waitable, self.kernel.tasks.values()))
+            busy = False
             for task in list(self.kernel.tasks.values()):
                 tracee = self.world.tracees.get(task.tid)
                 over = tracee is not None and tracee.inferior.exclusive is tracee
@@ -119,7 +119,10 @@ class Scene:
                     self.kernel.move(task)
                     busy = True
             self.tracer.check_zombie_leaders()
-            if not busy:
+            tasks = self.kernel.tasks.values()
+            if not busy and not any(
+                self.kernel.has_business(each) or self.kernel.is_waitable(each) for each in tasks
+            ):
                 return
         raise AssertionError("it never comes to rest")
 

@@ -101,3 +101,21 @@ def test_every_numbered_gotcha_has_a_test_but_those_that_the_documentation_excus
     text = (ROOT / "docs" / "TESTING.md").read_text(encoding="utf-8")
     excused = {int(number) for number in re.findall(r"only G(\d+) has no test", text)}
     assert set(range(1, 76)) - shown == excused
+
+
+def test_every_rule_of_engines_has_a_test_of_its_number_in_the_documentation() -> None:
+    text = (ROOT / "docs" / "TESTING.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| E(\d+)(?: \*)? \|(.*)$", text, re.MULTILINE))
+    assert [int(number) for number in rows] == list(range(1, 33))
+    for number, row in rows.items():
+        cited = re.findall(r"`test_(?:g\d\d_)*((?:e\d\d_)+)", row)
+        assert any(f"e{int(number):02}_" in each for each in cited), number
+
+
+def test_every_row_for_two_engines_has_a_test() -> None:
+    text = (ROOT / "docs" / "TESTING.md").read_text(encoding="utf-8")
+    table = text.split("| one | the other | the thread | tests |\n", 1)[1].split("\n\n", 1)[0]
+    rows = table.splitlines()[1:]
+    assert len(rows) == 13
+    for row in rows:
+        assert re.search(r"`test_(?:row|e\d\d)_\w+`", row), row

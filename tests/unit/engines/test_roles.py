@@ -29,7 +29,7 @@ def test_what_an_observer_may_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("name", NEVER.split(), ids=lambda name: name.decode())
-def test_an_observer_is_refused_what_changes_something(name: bytes) -> None:
+def test_e04_an_observer_is_refused_what_changes_something(name: bytes) -> None:
     play = observer()
     separator = b"" if len(name) == 1 else b":" if b":" in name or name.startswith(b"Q") else b";"
     play.gets(name + separator + b"0,0").sends_like(rb"E\.an observer changes nothing: .*").asks_nothing()

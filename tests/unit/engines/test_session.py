@@ -110,6 +110,15 @@ def test_registers_of_a_running_thread_are_refused_without_harm(payload: bytes) 
     play.sends_like(rb"T05.*")
 
 
+@pytest.mark.parametrize("payload", [b"P10=0000000000000000", b"G00000000"])
+def test_e21_a_client_writes_no_registers_of_a_thread_that_only_another_one_holds(payload: bytes) -> None:
+    play = Playbook(process()).running()
+    play.target.thread(T1).stopped = True
+    before = bytes(play.target.thread(T1).registers)
+    play.gets(payload).sends_like(rb"E(10|\.thread 100 is running)")
+    assert bytes(play.target.thread(T1).registers) == before
+
+
 def test_memory_and_facts_work_while_running() -> None:
     play = Playbook(process()).running()
     play.gets(b"m400000,4").sends(b"90909090")

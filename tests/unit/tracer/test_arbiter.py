@@ -237,7 +237,7 @@ def test_e07_engines_are_asked_in_order_of_attachment() -> None:
     assert arbiter.holders(T) == [C, A, B]
 
 
-def test_e03_to_enter_twice_keeps_the_ballot() -> None:
+def test_e02_to_enter_twice_keeps_the_ballot() -> None:
     arbiter = Arbiter(lambda: (T, U))
     arbiter.enter(A, STOP)
     arbiter.enter(A)

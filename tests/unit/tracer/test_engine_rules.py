@@ -89,7 +89,7 @@ def test_e03_who_comes_in_the_middle_of_an_event_does_not_see_it(here: Scene) ->
     assert kinds(late[0]) == [SignalStop]
 
 
-def test_e05_a_process_that_is_gone_or_traced_already_cannot_be_seized(here: Scene) -> None:
+def test_e05_a_process_that_is_traced_already_is_not_seized_again(here: Scene) -> None:
     process = here.process()
     with pytest.raises(TargetError, match="traced by this server already"):
         here.tracer.seize(KEEPER, process.pid)
