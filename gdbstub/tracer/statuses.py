@@ -54,7 +54,7 @@ from gdbstub.tracer.tracee import (
     Arrival,
     Tracee,
 )
-from gdbstub.tracer.traps import SI_KERNEL, TRAP_TRACE, Trap, classify
+from gdbstub.tracer.traps import SI_KERNEL, TRAP_HWBKPT, TRAP_TRACE, Trap, classify
 from gdbstub.tracer.world import World
 from gdbstub.vocab.errors import TargetError, TraceeGone
 from gdbstub.vocab.ids import NO_SIGNAL, Addr, EngineId, Pid, Signo, Tid
@@ -322,12 +322,15 @@ class Statuses:
             before = Addr(registers.pc - inferior.spec.pc_correction)
             at_site = inferior.sites.explains(before)
         hits: list[tuple[EngineId, SlotKind, Addr]] = []
-        if inferior.slots.armed:
+        late = False
+        if inferior.slots.armed or code == TRAP_HWBKPT:
             status = debugregs.read_status(tracee.tid)
             if status & 0xF:
                 hits = inferior.slots.hits(status)
+                # Nobody owns the slot any more, and the program knows nothing of it.
+                late = code == TRAP_HWBKPT
                 debugregs.clear_status(tracee.tid)
-        meaning = classify(code, stepping=stepping, at_site=at_site, slot_hit=bool(hits))
+        meaning = classify(code, stepping=stepping, at_site=at_site, slot_hit=late or bool(hits))
         if meaning is _TRAP_IS_SIGNAL:
             self._signal(tracee, _SIGTRAP)
             return

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from pathlib import Path
+
 import pytest
 
 from tests.support import proc
@@ -317,3 +321,25 @@ def test_g66_a_traced_program_has_one_tracer_only(build: TraceeBuilder) -> None:
         assert stub.line() == "status 5 many 0"
         client.interrupt()
         finish(stub, client)
+
+
+def test_a_child_whose_parent_is_killed_before_it_was_announced_runs_on_untraced(build: TraceeBuilder) -> None:
+    program = build("forks")
+    with at_ready(program) as (stub, client):
+        client.insert(0, program.address("hot"))
+        client.resume()
+        stub.ping()
+        # The server sees nothing of all this until it is over.
+        os.kill(stub.server_pid, signal.SIGSTOP)
+        proc.wait_until(lambda: proc.state(stub.server_pid) == "T", "the server stands")
+        stub.tell("f")
+        children = Path(f"/proc/{stub.pid}/task/{stub.pid}/children")
+        child = int(proc.wait_until(children.read_text, "there is a child"))
+        for pid in (stub.pid, child):
+            proc.wait_until(lambda pid=pid: proc.state(pid) == "t", f"process {pid} stands for its tracer")  # type: ignore[misc]
+        os.kill(stub.pid, signal.SIGKILL)
+        proc.wait_until(lambda: proc.state(stub.pid) == "Z", "the parent is dead")
+        os.kill(stub.server_pid, signal.SIGCONT)
+        stop = client.expect_stop()
+        assert (stop.kind, stop.value) == ("X", signal.SIGKILL)
+        proc.wait_gone(child)

@@ -13,6 +13,7 @@ from gdbstub.target.events import (
     SignalStop,
     TraceEvent,
 )
+from gdbstub.vocab.ids import NO_SIGNAL
 from tests.support.kernel.tasks import (
     HANDLED,
     HANDLER,
@@ -23,8 +24,8 @@ from tests.support.kernel.tasks import (
 from tests.support.recording_engine import RecordingEngine
 from tests.support.scene import SPOT, Scene, kinds, tasks_of
 
-STOP, STEP, CONTINUE = Vote.STOP, Vote.STEP, Vote.CONTINUE
-USR1, ALRM = sorted(HANDLED)
+STOP, CONTINUE = Vote.STOP, Vote.CONTINUE
+USR1 = min(HANDLED)
 
 
 def test_a_vote_on_what_is_over_holds_nothing(here: Scene) -> None:
@@ -129,6 +130,27 @@ def test_debug_registers_that_were_given_back_while_a_thread_ran_are_clear_when_
     here.tracer.detach(process.pid, engine.engine_id)
     here.settle()
     assert not task.traced and task.debug[7] == 0
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_debug_register_that_was_given_back_after_it_triggered_is_no_signal_of_the_program(
+    here: Scene, leaves: bool
+) -> None:
+    process = here.process()
+    (task,) = tasks_of(process)
+    engine = here.engine(STOP)
+    here.tracer.insert_breakpoint(engine.engine_id, process.pid, SPOT, 1, hardware=True)
+    here.settle()
+    while not task.forced:
+        here.kernel.move(task)
+    if leaves:
+        here.tracer.detach_engine(engine.engine_id)
+    else:
+        here.tracer.remove_breakpoint(engine.engine_id, process.pid, SPOT, 1, hardware=True)
+    here.settle()
+    here.move(task)
+    assert [each.given for each in here.kernel.resolutions] == [NO_SIGNAL]
+    assert engine.events == [] and task.get("rip") == SPOT + 1
 
 
 def test_who_has_left_a_program_that_starts_is_not_welcomed_to_it(here: Scene) -> None:
