@@ -271,7 +271,8 @@ class Births:
             tracee.starting = True
             startup.failure()
             self._world.greet(inferior)
-            self._world.offer(tracee, Launched(inferior.pid, tracee.tid), [startup.engine])
+            launcher = [startup.engine] if inferior.arbiter.has(startup.engine) else []
+            self._world.offer(tracee, Launched(inferior.pid, tracee.tid), launcher)
         else:
             path = procfs.exec_path(inferior.pid)
             event = Execed(inferior.pid, tracee.tid, path, former)

@@ -13,7 +13,8 @@ from gdbstub.target.events import (
     SignalStop,
     TraceEvent,
 )
-from gdbstub.vocab.ids import NO_SIGNAL
+from gdbstub.target.ops import LaunchSpec
+from gdbstub.vocab.ids import NO_SIGNAL, Tid
 from tests.support.kernel.tasks import (
     HANDLED,
     HANDLER,
@@ -161,3 +162,12 @@ def test_who_has_left_a_program_that_starts_is_not_welcomed_to_it(here: Scene) -
     here.tracer.detach(child.pid, engine.engine_id)
     here.settle()
     assert engine.told(Joined) == []
+
+
+def test_who_has_left_the_program_that_it_starts_is_not_told_of_the_start(here: Scene) -> None:
+    here.process()
+    engine = here.engine(STOP, keeps_traced=False)
+    pid = here.tracer.launch(engine.engine_id, LaunchSpec(["program"]))
+    here.tracer.detach(pid, engine.engine_id)
+    here.settle()
+    assert engine.events == [] and here.tracer.holders(Tid(pid)) == []

@@ -420,7 +420,9 @@ class History(RuleBasedStateMachine):
             if task.state is not State.RUNNING or not task.traced or tracee is None or task.was_replaced:
                 continue
             inferior = tracee.inferior
-            if not inferior.detaching and inferior.arbiter.decide(task.tid) is Vote.STOP:
+            # A step over a site is one instruction, which stops by itself.
+            by_itself = inferior.detaching or inferior.exclusive is tracee
+            if not by_itself and inferior.arbiter.decide(task.tid) is Vote.STOP:
                 assert task.told_to_stop or task.forced, f"{task.tid} runs, held by {self.tracer.holders(task.tid)}"
 
     @invariant()
