@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
+import trio
+
 from gdbstub.engines.gdbremote.reports import Awaiting
 from gdbstub.engines.gdbremote.role import Role
 from gdbstub.engines.gdbremote.session import Session
@@ -132,6 +134,25 @@ class Clients:
             self._elsewhere(data)
 
     async def wait_for_room(self, watchers: frozenset[EngineId]) -> None:
-        """Wait until the clients that take a program's output have taken what they were sent."""
-        for each in self._watching(watchers):
-            await each.wait_for_room()
+        """Wait until the quickest of the clients that take a program's output has taken what it was sent.
+
+        Where another debugger shares the program, nobody is waited for: a slow client must not keep the program
+        from going on for others.
+        """
+        watching = self._watching(watchers)
+        pids = {pid for each in watching for pid in each.session.pids()}
+        if any(
+            each not in watching and each.session.keeps_traced and not pids.isdisjoint(each.session.pids())
+            for each in self._clients
+        ):
+            return
+        if not watching or any(not each.has_backlog for each in watching):
+            return
+        async with trio.open_nursery() as nursery:
+
+            async def wait(client: Client) -> None:
+                await client.wait_for_room()
+                nursery.cancel_scope.cancel()
+
+            for each in watching:
+                nursery.start_soon(wait, each)

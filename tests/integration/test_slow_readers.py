@@ -12,6 +12,9 @@ import pytest
 from tests.support import proc
 from tests.support.dialogue import attached
 from tests.support.gdb_signals import GdbSignal
+from tests.support.proc import TOKEN, TOKEN_NAME
+from tests.support.rsp_client import RspClient
+from tests.support.stub import multi
 from tests.support.tracees import LineReader, TraceeBuilder, environment
 
 STRACE = [sys.executable, "-m", "gdbstub", "strace"]
@@ -59,3 +62,30 @@ def test_a_log_that_nobody_reads_delays_nobody_and_is_dropped(build: TraceeBuild
         client.interrupt()
         client.ok(f"D;{client.pid:x}")
         assert tracee.finish() == 0
+
+
+LLDB = "xmlRegisters=i386,arm,mips,arc;multiprocess+"
+#: What the program writes.
+LINE = "a" * 98
+LINES = 400_000
+
+
+def test_a_debugger_that_does_not_read_a_programs_output_delays_no_other_and_is_dropped() -> None:
+    with multi() as stub, RspClient(stub.port, timeout=30) as first:
+        first.handshake(LLDB)
+        first.ok(f"QEnvironmentHexEncoded:{f'{TOKEN_NAME}={TOKEN}'.encode().hex()}")
+        words = ["/bin/sh", "-c", f"yes {LINE} | head -n {LINES}"]
+        stop = first.stop_of(first.ask("vRun;" + ";".join(word.encode().hex() for word in words)))
+        with RspClient(stub.port) as second:
+            second.handshake(LLDB)
+            assert second.current_stop().pid == stop.pid
+            for client in (first, second):
+                client.ok(f"QPassSignals:{signal.SIGCHLD:x}")
+            second.resume()
+            # It reads nothing from here on.
+            first.resume()
+            written = 0
+            while (text := first.receive()).startswith("O"):
+                written += len(text) // 2
+            assert text.startswith("W00") and written == LINES * len(LINE + "\r\n")
+            stub.wait_for_words(r"Client at .* has left \d+ MiB unread and is dropped")

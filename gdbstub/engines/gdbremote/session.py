@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 #: The most that one packet of output carries, bytes.
 _OUTPUT_PART = 4096
+#: How much of it is kept for a client that does not listen, bytes.
+_UNSHOWN = 1 << 20
 
 
 class Session(Conversation):
@@ -255,8 +257,9 @@ class Session(Conversation):
     # ------------------------------------------------------------ the program's terminal
 
     def show(self, data: bytes) -> None:
-        """Tell the client what a program has written, as soon as it listens."""
+        """Tell the client what a program has written, as soon as it listens; of very much, the end."""
         self._unshown += data
+        del self._unshown[:-_UNSHOWN]
         self.show_output()
 
     def show_output(self) -> None:

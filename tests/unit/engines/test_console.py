@@ -31,6 +31,15 @@ def test_output_is_kept_while_the_client_believes_that_it_stands() -> None:
     play.event(SiteHit(PID, T1, Addr(0x401000), hardware=False)).sends_like(rb"T05.*")
 
 
+def test_of_output_that_nobody_listens_to_the_end_is_kept() -> None:
+    play = Playbook(process(), supported=LLDB).stopped()
+    for _ in range(300):
+        play.session.show(b"-" * 4096)
+    play.session.show(b"end")
+    sent = b"".join(bytes.fromhex(each[1:].decode()) for each in play.gets(b"vCont;c").take())
+    assert len(sent) == 1 << 20 and sent.endswith(b"--end")
+
+
 def test_much_output_is_cut_into_packets() -> None:
     play = Playbook(process(), supported=LLDB).running()
     play.session.show(b"x" * 5000)
