@@ -63,6 +63,8 @@ class Inferior:
         self.tracees: dict[Tid, Tracee] = {}
         #: Those that are listed, as clients see them; None: they may be others now.
         self._threads: list[ThreadInfo] | None = None
+        #: How often one of them was let run, but for steps in which it made no system call.
+        self.runs = 0
         #: Those of them that are in no ptrace-stop.
         self.running: dict[Tid, Tracee] = {}
         self.spec = spec_of(Tid(pid))

@@ -175,6 +175,7 @@ class Injection:
         tracee = self._tracee
         if phase is Phase.REST:
             ptrace_calls.interrupt(self._tid)
+        tracee.inferior.runs += 1
         if phase is Phase.REST or phase is Phase.REDELIVERY:
             ptrace_calls.cont(self._tid)
         else:

@@ -170,6 +170,7 @@ class Settler:
             self.rerun(tracee)
             return
         tracee.mask_before = None
+        inferior.runs += 1
         if tracee.entered_syscall is not None or (inferior.catching and not inferior.filtered):
             ptrace_calls.cont_to_syscall(tracee.tid)
         else:
@@ -223,6 +224,7 @@ class Settler:
             # PTRACE: a single step over the instruction that enters the kernel gives no syscall-stops; a call that
             # was seen to begin must be seen to end, though nobody catches any more.
             tracee.mask_before = None
+            inferior.runs += 1
             ptrace_calls.cont_to_syscall(tid, sig)
             tracee.stepping_call = True
         elif vote is STEP:
@@ -240,6 +242,7 @@ class Settler:
             return
         else:
             tracee.mask_before = None
+            inferior.runs += 1
             if tracee.entered_syscall is not None or (inferior.catching and not inferior.filtered):
                 ptrace_calls.cont_to_syscall(tid, sig)
             else:
@@ -253,6 +256,7 @@ class Settler:
 
     def fetch_trap(self, tracee: Tracee, stepping: bool) -> None:
         """Let a thread dequeue its SIGTRAP: it stops for that before it runs an instruction."""
+        tracee.inferior.runs += 1
         try:
             ptrace_calls.cont(tracee.tid)
         except TraceeGone:
@@ -279,6 +283,7 @@ class Settler:
             if instruction in inferior.spec.syscall_instructions:
                 # It may sleep in the kernel for ever: the entry stop comes before that, and after it the
                 # instruction has been fetched and the patch can be back.
+                inferior.runs += 1
                 ptrace_calls.cont_to_syscall(tracee.tid)
             else:
                 if tracee.mask_before is None:

@@ -178,6 +178,9 @@ class Statuses:
         stepping, tracee.stepping = tracee.stepping, False
         stepping_call, tracee.stepping_call = tracee.stepping_call, False
         kind = status.kind
+        if stepping and (kind is not _OF_SIGNAL or status.detail != _SIGTRAP):
+            # Only the trap that ends a step tells that there was no system call in it.
+            inferior.runs += 1
         if kind is not _OF_SYSCALL:
             tracee.starting = False
         over = inferior.exclusive is tracee
@@ -315,6 +318,8 @@ class Statuses:
     def _trap(self, tracee: Tracee, stepping: bool, over: bool) -> None:
         inferior = tracee.inferior
         code = ptrace_calls.siginfo_code(tracee.tid)
+        if stepping and code != TRAP_TRACE:
+            inferior.runs += 1
         registers = tracee.registers
         at_site = False
         before = Addr(0)

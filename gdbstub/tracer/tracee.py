@@ -95,7 +95,9 @@ class Tracee:
     _names_open: ClassVar[int] = 0
 
     __slots__ = (
+        "_name",
         "_name_fd",
+        "_named_at",
         "arrival",
         "awaited_by",
         "blocked",
@@ -188,6 +190,9 @@ class Tracee:
         self.on_first_stop: Callable[[], None] | None = None
         self.stat_fd = -1
         self._name_fd = -1
+        #: Its name, and how often threads of its process had run when it was read.
+        self._name: str | None = None
+        self._named_at = -1
 
     @property
     def stopped(self) -> bool:
@@ -204,7 +209,21 @@ class Tracee:
         return procfs.last_cpu(self.stat_fd)
 
     def name(self) -> str | None:
-        """Return the kernel's name of it; the first threads asked about keep a descriptor for the next time."""
+        """Return the kernel's name of it.
+
+        A name changes by a call of a thread of its own process and not otherwise (fs/proc/base.c, ``comm_write``;
+        PR_SET_NAME in prctl(2)), so one that was read while all of them stood is good until one of them has run.
+        """
+        inferior = self.inferior
+        if inferior.running:
+            return self._read_name()
+        if self._named_at != inferior.runs:
+            self._name = self._read_name()
+            self._named_at = inferior.runs
+        return self._name
+
+    def _read_name(self) -> str | None:
+        """Read its name; the first threads asked about keep a descriptor for the next time."""
         if self._name_fd < 0:
             if Tracee._names_open >= _NAMES_KEPT:
                 return procfs.thread_name(self.tid, self.tid)

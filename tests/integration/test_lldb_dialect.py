@@ -7,6 +7,7 @@ import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from tests.support import proc
 from tests.support.rsp_client import RspClient
@@ -201,3 +202,43 @@ def test_non_stop_stops_threads_that_are_being_born_and_waits_for_none_that_has_
         client.ask("?")
         client.detach()
         tracee.ping()
+
+
+def told_name(client: RspClient, tracee: Tracee, order: str) -> str:
+    """Step the leader and return the name in the stop reply, which is the one that it has."""
+    client.resume(order)
+    reply = fields(client.receive())
+    assert reply["reason"] == "trace"
+    name = Path(f"/proc/{tracee.pid}/task/{tracee.pid}/comm").read_text(encoding="ascii").removesuffix("\n")
+    assert (text(reply["hexname"]) if "hexname" in reply else reply["name"]) == name
+    return name
+
+
+def at_place(client: RspClient, program: Program, tracee: Tracee, letter: str, symbol: str) -> None:
+    """Let the program run to a function in which it does what a letter says."""
+    client.insert(0, program.address(symbol))
+    client.resume(f"vCont;c:p{tracee.pid:x}.-1")
+    tracee.tell(letter)
+    assert fields(client.receive())["reason"] == "breakpoint"
+    client.remove(0, program.address(symbol))
+
+
+def test_a_thread_that_renames_itself_in_a_step_has_its_new_name(build: TraceeBuilder) -> None:
+    program = build("renames")
+    with lldb(program) as (tracee, client):
+        at_place(client, program, tracee, "s", "rename_self")
+        seen = [told_name(client, tracee, f"vCont;s:p{tracee.pid:x}.{tracee.pid:x}")]
+        while seen[-1] != "by itself":
+            seen.append(told_name(client, tracee, f"vCont;s:p{tracee.pid:x}.{tracee.pid:x}"))
+        assert set(seen) == {"renames", "by itself"}
+        client.detach()
+
+
+def test_a_thread_that_another_one_renames_meanwhile_has_its_new_name(build: TraceeBuilder) -> None:
+    program = build("renames")
+    with lldb(program) as (tracee, client):
+        at_place(client, program, tracee, "o", "renamed")
+        seen: set[str] = set()
+        while not {"even", "odd"} <= seen:
+            seen.add(told_name(client, tracee, f"vCont;s:p{tracee.pid:x}.{tracee.pid:x};c:p{tracee.pid:x}.-1"))
+        client.detach()
