@@ -86,6 +86,11 @@ class Framer:
         #: The packet at its start has grown past the limit; of its bytes only the ``$`` is kept.
         self._oversize = False
 
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether nothing has come yet of the next packet."""
+        return not self._buffer
+
     def feed(self, data: bytes) -> list[Item]:
         """Take bytes as they came and return what is complete."""
         # The common case: one whole packet and nothing else.

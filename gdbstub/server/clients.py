@@ -28,6 +28,8 @@ class Clients:
 
     def __init__(self, elsewhere: Callable[[bytes], None]) -> None:
         self._clients: list[Client] = []
+        #: The one client, where there is one alone.
+        self.only: Client | None = None
         self._elsewhere = elsewhere
 
     def __iter__(self) -> Iterator[Client]:
@@ -42,10 +44,12 @@ class Clients:
     def enter(self, client: Client) -> None:
         """Take in a client."""
         self._clients.append(client)
+        self.only = client if len(self._clients) == 1 else None
 
     def remove(self, client: Client) -> None:
         """Forget a client."""
         self._clients.remove(client)
+        self.only = self._clients[0] if len(self._clients) == 1 else None
 
     def lost(self) -> list[Client]:
         """Return those who have closed their end."""
@@ -62,11 +66,6 @@ class Clients:
     def of(self, engine_id: EngineId) -> Client | None:
         """Return the client of an engine."""
         return next((each for each in self._clients if each.session.engine_id == engine_id), None)
-
-    @property
-    def only(self) -> Client | None:
-        """The one client, where there is one alone."""
-        return self._clients[0] if len(self._clients) == 1 else None
 
     @property
     def any_debugger(self) -> bool:

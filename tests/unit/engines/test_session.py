@@ -184,6 +184,22 @@ def test_a_packet_that_was_served_before_is_refused_once_it_is_forbidden() -> No
     play.gets(b"QAllow:InsertBreak:1").sends(b"OK")
 
 
+@pytest.mark.parametrize(
+    "pieces", [(b"$qC", b"#b4"), (b"$", b"qC#b4"), (b"$qC#b", b"4"), (b"+$qC#b4",), (b"$qC#b4+",)]
+)
+def test_a_packet_that_came_before_is_known_only_where_a_new_one_begins(pieces: tuple[bytes, ...]) -> None:
+    play = Playbook(process(), acks=True, supported=None)
+    for _ in range(3):
+        play.gets(b"qC").sends(b"+", b"QC64")
+    for each in pieces:
+        play.gets_bytes(each)
+    play.sends(b"+", b"QC64")
+    play.gets_bytes(b"$mzz").sends()
+    # What looks like a packet that came before is the tail of another one that was torn off.
+    play.gets_bytes(b"$qC#b4").sends(b"+", b"QC64")
+    play.gets_bytes(b"$qC#b5").sends(b"-")
+
+
 def test_a_packet_with_bad_arguments_is_refused_each_time() -> None:
     play = Playbook(process())
     first = play.gets(b"mxyz,4").sent()
