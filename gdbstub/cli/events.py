@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gdbstub.cli.logcommand import LogCommand
-from gdbstub.vocab.errors import StartupError
 
 if TYPE_CHECKING:
     from gdbstub.engines.follower import MakeLog
@@ -33,8 +32,9 @@ Nothing is ever stopped for it, and no system call is looked at.
   -E NAME=VALUE, -E NAME
                         Put a variable into the program's environment, or take it out.
   --perfetto=FILE       Write a trace for trace viewers: threads as tracks, system calls
-                        and stops as slices, signals as marks.  This one looks at all
-                        system calls, and follows children.
+                        and stops as slices (by job control and by debuggers: who, why
+                        and how long), signals as marks.  This one looks at all system
+                        calls, and follows children.
   --help                Print this text and exit.
 
 The exit status is the program's; it is 1 where nothing could be traced.
@@ -43,10 +43,6 @@ The exit status is the program's; it is 1 where nothing could be traced.
 
 class _Events(LogCommand):
     name = "events"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._perfetto: str | None = None
 
     def usage(self) -> str:
         from gdbstub.engines.events.happening import KINDS
@@ -58,7 +54,8 @@ class _Events(LogCommand):
     def take(self, words: Sequence[str]) -> int:
         name, equals, value = words[0].partition("=")
         if name == "--perfetto" and equals:
-            self._perfetto = self.wishes.output = value
+            self.wishes.output = value
+            self.wishes.log_words.append(name)
         else:
             # Whether it is an option is for those to say who read it.
             self.wishes.log_words.append(words[0])
@@ -67,23 +64,13 @@ class _Events(LogCommand):
     def channel(self) -> LogChannel:
         from gdbstub.rsp.commands.logs import EVENTS
 
-        if self._perfetto is not None:
-            raise StartupError("--perfetto traces PROG or -p PID, not what a server has")
         return EVENTS
 
     def make(self) -> MakeLog:
         from gdbstub.engines.events import options
+        from gdbstub.engines.events.streams import stream_with
 
-        stream = options.parse(self.wishes.log_words)
-        if self._perfetto is None:
-            from gdbstub.engines.events.eventlog import events_with
-
-            return events_with(stream)
-        from gdbstub.engines.events.perfetto import Perfetto
-        from gdbstub.engines.syscalls.log import log_with
-        from gdbstub.engines.syscalls.options import LogOptions
-
-        return log_with(LogOptions(), lambda write, target: Perfetto(write, target.thread_name))
+        return stream_with(options.parse(self.wishes.log_words))
 
 
 def run(argv: list[str]) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import ClassVar, Final
 
-from gdbstub.vocab.ids import Addr, Pid, Signo, Tid
+from gdbstub.vocab.ids import Addr, EngineId, Pid, Signo, Tid
 
 
 class WatchKind(Enum):
@@ -110,6 +110,24 @@ class JobStopped(TraceEvent):
 
 class JobContinued(TraceEvent):
     """SIGCONT has ended a stop by job control.  Nothing can be voted."""
+
+    votable = False
+
+
+class Held(TraceEvent):
+    """Engines hold the thread, which stands.  Goes to all who want to know.  Nothing can be voted."""
+
+    votable = False
+
+    def __init__(self, pid: Pid, tid: Tid, engines: tuple[EngineId, ...], cause: TraceEvent | None) -> None:
+        super().__init__(pid, tid)
+        self.engines: Final = engines
+        #: What they hold it for; None where it was stopped because they wished it to stand.
+        self.cause: Final = cause
+
+
+class LetGo(TraceEvent):
+    """Nobody holds the thread any more.  Nothing can be voted."""
 
     votable = False
 

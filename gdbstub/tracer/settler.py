@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from gdbstub.linux import ptrace_calls
 from gdbstub.target.engine import CONTINUE, STEP, STOP, Vote
 from gdbstub.tracer import calls, repeats
+from gdbstub.tracer.holds import Holds
 from gdbstub.tracer.inferior import Inferior
 from gdbstub.tracer.tracee import (
     DYING,
@@ -48,6 +49,7 @@ class Settler:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._holds = Holds(world)
         #: In the middle of an event or of settling: what changes now is settled at the end of it.
         self.busy = False
 
@@ -82,7 +84,11 @@ class Settler:
                 while self._world.dirty:
                     _, inferior = self._world.dirty.popitem()
                     self._settle_one(inferior)
-                if not self._world.waiting or not self._tell_quiet():
+                if self._world.waiting and self._tell_quiet():
+                    continue
+                if self._world.hold_watchers:
+                    self._holds.look()
+                if not self._world.dirty:
                     break
         finally:
             self.busy = False
@@ -249,6 +255,7 @@ class Settler:
                 ptrace_calls.cont(tid, sig)
         tracee.registers.invalidate()
         tracee.stop = NO_STOP
+        tracee.cause = None
         tracee.signal = tracee.parked = tracee.sent = NO_SIGNAL
         tracee.state = RUNNING
         inferior.running[tid] = tracee

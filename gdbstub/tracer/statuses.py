@@ -168,7 +168,7 @@ class Statuses:
             self._world.mark(tracee.inferior)
         finally:
             self._settler.busy = nested
-            if self._world.dirty or self._world.waiting:
+            if self._world.dirty or self._world.waiting or self._world.hold_watchers:
                 self._settler.settle()
 
     def _stopped(self, tracee: Tracee, status: WaitStatus) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 from gdbstub.linux import procfs
 from gdbstub.linux.regsets import RegisterFile
 from gdbstub.target.calls import SyscallInfo
+from gdbstub.target.events import TraceEvent
 from gdbstub.vocab.errors import TraceeGone
 from gdbstub.vocab.ids import NO_SIGNAL, Addr, EngineId, Signo, Tid
 
@@ -103,8 +104,10 @@ class Tracee:
         "blocked",
         "call",
         "call_changed",
+        "cause",
         "entered_syscall",
         "entry_number",
+        "held_by",
         "inferior",
         "injected",
         "injection",
@@ -183,6 +186,10 @@ class Tracee:
         self.repeated: Repeated | None = None
         #: Engines that asked for this one thread to stop and want to hear of it.
         self.awaited_by: set[EngineId] = set()
+        #: The event for which an engine holds it.
+        self.cause: TraceEvent | None = None
+        #: Who holds it, as those who want to know were told.
+        self.held_by: tuple[EngineId, ...] = ()
         #: Its first stop has not come yet.
         self.newborn = False
         #: The debug registers have changed while it ran: to be written at its next stop.

@@ -32,7 +32,7 @@ from gdbstub.linux.search import search
 from gdbstub.linux.spawn import spawn
 from gdbstub.target.calls import SyscallInfo
 from gdbstub.target.engine import CONTINUE, STOP, Engine, Vote
-from gdbstub.target.events import ForkKind, Joined, WatchKind
+from gdbstub.target.events import ForkKind, Held, Joined, WatchKind
 from gdbstub.target.machine import Identity
 from gdbstub.target.ops import HitRules, LaunchSpec, ThreadAction, ThreadInfo
 from gdbstub.tracer.conditions import View, variable_value
@@ -118,6 +118,8 @@ class Tracer:
             everywhere: In every inferior, those that are there and those to come; ``Joined`` tells it of each.
         """
         self._world.engines[engine.engine_id] = engine
+        if Held in engine.wants:
+            self._world.hold_watchers.append(engine.engine_id)
         if not everywhere:
             return
         self._world.standing.append(engine.engine_id)

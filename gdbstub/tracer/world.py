@@ -59,6 +59,8 @@ class World:
         self.fork_wishes: dict[EngineId, frozenset[ForkKind]] = {}
         #: Engines that take part in every inferior, in order of attachment.
         self.standing: list[EngineId] = []
+        #: Engines that want to know who holds which thread.
+        self.hold_watchers: list[EngineId] = []
         #: Threads of whose clones an engine wants to be told.
         self.clone_wishes: dict[EngineId, frozenset[Tid]] = {}
         #: Trace state variables, which breakpoint conditions may use.
@@ -195,6 +197,7 @@ class World:
                 continue
             if vote is STOP and event.votable:
                 holders.append(engine_id)
+                tracee.cause = event
                 tracee.awaited_by.discard(engine_id)
                 tracee.inferior.arbiter.amend(engine_id, tracee.tid, STOP)
                 if not tracee.stopped:
@@ -229,8 +232,9 @@ class World:
     def dismiss(self, engine_id: EngineId) -> None:
         """Forget an engine: nothing is held, owned or wished for it any more, and it is never called again."""
         self.engines.pop(engine_id, None)
-        if engine_id in self.standing:
-            self.standing.remove(engine_id)
+        for each in (self.standing, self.hold_watchers):
+            if engine_id in each:
+                each.remove(engine_id)
         self.waiting.discard(engine_id)
         self.fork_wishes.pop(engine_id, None)
         self.clone_wishes.pop(engine_id, None)

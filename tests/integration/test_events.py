@@ -17,6 +17,7 @@ import pytest
 from tests.support import proc
 from tests.support.dialogue import at_ready, finish
 from tests.support.endless import endless_symbols
+from tests.support.gdb_signals import GdbSignal
 from tests.support.stub import Stub
 from tests.support.tracees import TraceeBuilder, environment, running
 
@@ -197,6 +198,36 @@ def test_a_trace_for_viewers(build: TraceeBuilder, tmp_path: Path) -> None:
     named = {each["tid"] for each in events if each["ph"] == "M" and each["name"] == "thread_name"}
     assert named >= {each["tid"] for each in slices}
     assert any(each["ph"] == "i" and each["name"].startswith("SIGCHLD") for each in events)
+
+
+def test_a_trace_says_who_stopped_a_thread_why_and_for_how_long(build: TraceeBuilder, tmp_path: Path) -> None:
+    program = build("obey")
+    trace = tmp_path / "trace.json"
+    with at_ready(program) as (stub, client):
+        with subprocess.Popen(
+            [*EVENTS, f"--perfetto={trace}", f"localhost:{stub.port}"], env=environment(), start_new_session=True
+        ) as process:
+            # Its first event is about the thread that the client holds already.
+            proc.wait_until(lambda: trace.exists() and trace.read_bytes().startswith(b"["), "the trace begins")
+            client.insert(0, program.address("spot"))
+            client.resume()
+            stub.tell("g")
+            assert client.expect_stop().is_breakpoint
+            client.remove(0, program.address("spot"))
+            client.step(stub.pid)
+            client.resume()
+            assert stub.line().startswith("spot")
+            assert client.interrupt().is_signal(GdbSignal.INT)
+            finish(stub, client)
+            assert process.wait(20) == 0
+        events = json.loads(trace.read_text())
+    holds = [each for each in events if each.get("cat") == "debugger"]
+    assert all(each["ph"] == "X" and each["dur"] > 0 and each["tid"] == stub.pid for each in holds)
+    whys = [each["args"]["why"] for each in holds]
+    assert whys == ["interrupt", f"breakpoint at {program.address('spot'):#x}", "step", "interrupt"]
+    who = {each["name"].split(":")[0] for each in holds}
+    assert len(who) == 1 and who.pop().startswith("held by client ")
+    assert any(each.get("cat") == "syscall" for each in events)
 
 
 @pytest.mark.parametrize(

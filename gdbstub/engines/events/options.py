@@ -1,6 +1,6 @@
 """What is told of what happens, and in which form.
 
-Layer: engines.  Used by: gdbremote.handlers.logs, cli.events.
+Layer: engines.  Used by: gdbremote.handlers.logs, cli.events, streams.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ class EventOptions:
     json: bool = False
     #: Keep children of traced processes too.
     follow: bool = False
+    #: A trace for trace viewers, in place of either; it has all system calls.
+    perfetto: bool = False
 
 
 def _only(text: str) -> frozenset[str]:
@@ -42,6 +44,8 @@ def parse(words: Sequence[str]) -> EventOptions:
         name, equals, value = word.partition("=")
         if word == "--json":
             options = replace(options, json=True)
+        elif word == "--perfetto":
+            options = replace(options, perfetto=True)
         elif word == "-f":
             options = replace(options, follow=True)
         elif name == "--only" and equals:

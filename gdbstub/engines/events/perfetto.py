@@ -1,6 +1,8 @@
 """A run as a trace that trace viewers show: threads as tracks, system calls and stops as slices, signals as marks.
 
-Layer: engines.  Used by: cli.events.  Implements: syscalls.record.View.
+A stop is job control's, or it is debuggers': then the slice says who holds the thread, and why.
+
+Layer: engines.  Used by: streams.  Implements: syscalls.record.View.
 Spec: "Trace Event Format" (the JSON array format): timestamps and durations in microseconds; the closing bracket
 of the array may be missing, so that a run that is cut short can be looked at too.
 """
@@ -25,6 +27,7 @@ class Perfetto:
     """
 
     shows_text = True
+    shows_holds = True
 
     def __init__(self, write: Callable[[str], None], names: Callable[[Tid], str | None]) -> None:
         self._write = write
@@ -32,6 +35,8 @@ class Perfetto:
         self._named: dict[Tid, str] = {}
         #: Since when job control has had a thread stopped, and by which signal.
         self._stopped: dict[Tid, tuple[float, str]] = {}
+        #: Since when clients have held a thread, and what is said of that.
+        self._held: dict[Tid, tuple[ThreadRecord, float, str, dict[str, object]]] = {}
         self._first = True
 
     def _put(self, phase: str, name: str, thread: ThreadRecord, moment: float, **more: object) -> None:
@@ -64,6 +69,13 @@ class Perfetto:
             since, name = began
             self._put("X", f"stopped by {name}", thread, since, dur=round((moment - since) * 1e6, 3), cat="stop")
 
+    def _let_go(self, tid: Tid, moment: float) -> None:
+        hold = self._held.pop(tid, None)
+        if hold is not None:
+            thread, since, name, args = hold
+            dur = round((moment - since) * 1e6, 3)
+            self._put("X", name, thread, since, dur=dur, cat="debugger", args=args)
+
     def threads_changed(self, count: int) -> None:
         """Do nothing: every event names its thread."""
 
@@ -86,9 +98,16 @@ class Perfetto:
         self._put("X", opened.name, thread, opened.clock, dur=dur, cat="syscall", args=args)
 
     def said(self, thread: ThreadRecord, kind: str, text: str, **facts: object) -> None:
-        """Write what happens between calls as a mark, a stop by job control as a slice."""
+        """Write what happens between calls as a mark, a stop by job control or by debuggers as a slice."""
         now = time.time()
         self._introduce(thread, now)
+        if kind == "===":
+            self._let_go(thread.tid, now)
+            if "held_by" in facts:
+                self._held[thread.tid] = thread, now, text, dict(facts)
+            return
+        if kind == "+++":
+            self._let_go(thread.tid, now)
         self._went_on(thread, now)
         stopped = facts.get("stopped")
         if stopped is not None:
@@ -100,5 +119,8 @@ class Perfetto:
         """Write nothing of what concerns the log itself."""
 
     def finish(self) -> None:
-        """Close the array."""
+        """End the slices that are open, and close the array."""
+        now = time.time()
+        for tid in list(self._held):
+            self._let_go(tid, now)
         self._write("[]\n" if self._first else "\n]\n")

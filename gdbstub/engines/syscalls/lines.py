@@ -28,6 +28,7 @@ class Lines:
     """
 
     shows_text = True
+    shows_holds = False
 
     def __init__(self, options: LogOptions, write: Callable[[str], None]) -> None:
         self._options = options

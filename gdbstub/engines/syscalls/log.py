@@ -16,6 +16,7 @@ from gdbstub.abi import signals
 from gdbstub.abi.call import Call
 from gdbstub.abi.decoder import decoder_of, entry_text, exit_text, result_text
 from gdbstub.engines.follower import Follower, Later, MakeLog
+from gdbstub.engines.syscalls.causes import holder, reason
 from gdbstub.engines.syscalls.lines import Lines
 from gdbstub.engines.syscalls.objects import Objects
 from gdbstub.engines.syscalls.options import Form, LogOptions
@@ -26,10 +27,12 @@ from gdbstub.target.engine import CONTINUE, STOP, Vote
 from gdbstub.target.events import (
     Execed,
     Forked,
+    Held,
     JobStopped,
     Joined,
     Launched,
     LaunchFailed,
+    LetGo,
     ProcessExited,
     SignalStop,
     SyscallStop,
@@ -99,6 +102,9 @@ class SyscallLog(Follower):
                 Execed: self._execed,
             }
         )
+
+        if self._view.shows_holds:
+            self.listen({Held: self._held, LetGo: self._let_go})
 
     def finish(self) -> None:
         """Show what comes at the end, once."""
@@ -324,6 +330,17 @@ class SyscallLog(Follower):
     def _job_stopped(self, event: JobStopped) -> None:
         name = signals.name_of(event.signal)
         self._view.said(self._thread(event.pid, event.tid), "---", f"stopped by {name}", stopped=name)
+
+    def _held(self, event: Held) -> None:
+        # A delay of this log's own is none of a client's.
+        by = [holder(each) for each in event.engines if each != self.engine_id]
+        if by:
+            why = reason(event.cause)
+            thread = self._thread(event.pid, event.tid)
+            self._view.said(thread, "===", f"held by {', '.join(by)}: {why}", held_by=by, why=why)
+
+    def _let_go(self, event: LetGo) -> None:
+        self._view.said(self._thread(event.pid, event.tid), "===", "let go", let_go=True)
 
     def _started(self, event: ThreadStarted) -> None:
         if event.tid not in self._threads:

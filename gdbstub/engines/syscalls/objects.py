@@ -23,6 +23,7 @@ class Objects:
     """
 
     shows_text = True
+    shows_holds = False
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write

@@ -69,6 +69,10 @@ class View(Protocol):
     def shows_text(self) -> bool:
         """Tell whether arguments and results are shown at all; where not, they stay empty."""
 
+    @property
+    def shows_holds(self) -> bool:
+        """Tell whether ``held`` and ``let_go`` are to be said (``===``): who has stopped a thread for others."""
+
     def entered(self, thread: ThreadRecord, opened: OpenCall) -> None:
         """Show a call that begins."""
 

@@ -39,6 +39,8 @@ class Summary:
         also: Shown besides.
     """
 
+    shows_holds = False
+
     def __init__(self, write: Callable[[str], None], sort: str, also: View | None) -> None:
         self._write = write
         self._sort = sort

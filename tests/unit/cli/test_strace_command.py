@@ -49,7 +49,6 @@ def test_a_servers_log() -> None:
         (["-p", "1", "/bin/true"], "exclude each other"),
         (["-o/no/such/folder/log", "/bin/true"], "Can't fopen"),
         (["-E", "PATH=/none", "true"], "Can't stat"),
-        (["--perfetto=/tmp/x", "localhost:1"], "not what a server has"),
     ],
 )
 def test_mistakes_about_events_are_named(words: list[str], reason: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,13 +46,13 @@ def tell_events(session: Session, cmd: TellEvents) -> Reply:
     if cmd.words is None:
         return _stop(session, "events")
     from gdbstub.engines.events import options
-    from gdbstub.engines.events.eventlog import events_with
+    from gdbstub.engines.events.streams import stream_with
 
     try:
         wishes = options.parse(cmd.words)
     except StartupError as mistake:
         raise TargetError(errno.EINVAL, str(mistake)) from None
-    return _start(session, "events", EVENTS, events_with(wishes))
+    return _start(session, "events", EVENTS, stream_with(wishes))
 
 
 def _stop(session: Session, what: str) -> Reply:
