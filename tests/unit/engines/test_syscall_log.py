@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import struct
 from collections.abc import Callable
 
@@ -231,7 +232,8 @@ def test_durations_and_times() -> None:
     play.take()
     play.call(T1, GETPID, result=100)
     words = play.take().split()
-    assert float(words[0]) > 1e9 and words[-1].startswith("<0.00")
+    # However long this process had to wait for its turn in between.
+    assert float(words[0]) > 1e9 and re.fullmatch(r"<\d+\.\d{6}>", words[-1])
     play = Play("-tt", "-r", threads=1)
     play.take()
     play.call(T1, GETPID)
