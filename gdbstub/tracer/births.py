@@ -261,6 +261,7 @@ class Births:
         if former != tracee.tid:
             inferior.arbiter.renamed(former, tracee.tid)
         inferior.new_program(tracee)
+        tracee.leaves_exec = True
         startup = inferior.startup
         if startup is not None:
             if startup.execs_left > 0:

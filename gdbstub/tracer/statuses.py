@@ -177,6 +177,7 @@ class Statuses:
         interrupted, tracee.interrupting = tracee.interrupting, False
         stepping, tracee.stepping = tracee.stepping, False
         stepping_call, tracee.stepping_call = tracee.stepping_call, False
+        leaves_exec, tracee.leaves_exec = tracee.leaves_exec, False
         kind = status.kind
         if stepping and (kind is not _OF_SIGNAL or status.detail != _SIGTRAP):
             # Only the trap that ends a step tells that there was no system call in it.
@@ -222,12 +223,12 @@ class Statuses:
         if kind is _OF_SIGNAL:
             tracee.stop = SIGNAL_STOP
             if status.detail == _SIGTRAP:
-                self._trap(tracee, stepping, over)
+                self._trap(tracee, stepping, over, leaves_exec)
             else:
                 self._signal(tracee, Signo(status.detail))
         elif kind is _OF_SYSCALL:
             tracee.stop = SYSCALL_STOP
-            self._calls.stopped(tracee, interrupted, stepping_call)
+            self._calls.stopped(tracee, interrupted, stepping_call and not leaves_exec)
         elif kind is _OF_EVENT:
             tracee.stop = EVENT_STOP
             if status.detail == PTRACE_EVENT_SECCOMP:
@@ -238,6 +239,7 @@ class Statuses:
         else:
             tracee.stop = INTERRUPT_STOP if kind is _OF_INTERRUPT else GROUP_STOP
             if self._trap_is_queued(tracee, stepping):
+                tracee.leaves_exec = leaves_exec
                 self._settler.fetch_trap(tracee, stepping)
                 return
             self._settler.rerun(tracee)
@@ -315,7 +317,7 @@ class Statuses:
             self._world.offer(tracee, SignalStop(inferior.pid, tracee.tid, sig), interested)
         self._settler.rerun(tracee)
 
-    def _trap(self, tracee: Tracee, stepping: bool, over: bool) -> None:
+    def _trap(self, tracee: Tracee, stepping: bool, over: bool, leaves_exec: bool) -> None:
         inferior = tracee.inferior
         code = ptrace_calls.siginfo_code(tracee.tid)
         if stepping and code != TRAP_TRACE:
@@ -350,6 +352,9 @@ class Statuses:
             if over and tracee.arrival is not None and registers.pc != tracee.arrival.pc:
                 tracee.arrival = None
             self._slot_hit(tracee, hits, stepping)
+        elif leaves_exec and code != TRAP_TRACE:
+            # PTRACE: at its event an exec has still to return, and a step ends there: nothing of the new program ran.
+            self._settler.rerun(tracee)
         else:
             if over:
                 tracee.arrival = None

@@ -114,6 +114,7 @@ class Tracee:
         "interrupting",
         "job_stopped",
         "kept_siginfo",
+        "leaves_exec",
         "mask_before",
         "newborn",
         "on_first_stop",
@@ -181,6 +182,8 @@ class Tracee:
         self.stepping_call = False
         #: The next syscall exit is that of the exec which started the program: nobody's business.
         self.starting = False
+        #: It was in an exec when it stopped last: that returns before anything of the new program runs.
+        self.leaves_exec = False
         self.arrival: Arrival | None = None
         #: The system call with a timeout that a stop cut short and that runs again.
         self.repeated: Repeated | None = None

@@ -72,11 +72,14 @@ def test_go_runs_to_its_functions_and_its_end(build: TraceeBuilder, gdb: StartGd
         session.connect(stub.port)
         number = session.break_at("main.work")
         seen = set()
-        for _ in range(20):
+        stops = 0
+        # One that is preempted before its first instruction has run comes there again: on a slow machine some do.
+        while len(seen) < 20 and stops < 60:
             stop = session.cont()
             assert (stop.numbers, stop.function) == ([number], "main.work")
             seen.add(session.number("number"))
             session.execute("stepi")
+            stops += 1
         assert seen == set(range(20))
         assert session.next().function in ("main.work", "main.main.func1")
         session.execute("delete")

@@ -55,6 +55,25 @@ def test_g36_an_exec_of_one_thread_while_the_leader_is_held(build: TraceeBuilder
         goes_on_in_the_second_image(stub, client)
 
 
+@pytest.mark.parametrize("options", [[], ["--strace=/dev/null"]])
+def test_the_first_step_of_a_program_runs_its_first_instruction(build: TraceeBuilder, options: list[str]) -> None:
+    """At its beginning an exec has still to return, which is a step to the kernel."""
+    with at_entry(build("exec_thread"), 1, features=WITH_EXEC, options=options) as (stub, client):
+
+        def check_steps(stop: StopReply) -> None:
+            places = [client.pc(stop), *(client.pc(client.step(stub.pid)) for _ in range(3))]
+            assert len(set(places)) == 4, list(map(hex, places))
+
+        check_steps(client.current_stop())
+        client.resume()
+        stub.line()
+        stub.tell("e")
+        stop = client.expect_stop()
+        check_exec_stop(stub, client, stop)
+        check_steps(stop)
+        goes_on_in_the_second_image(stub, client)
+
+
 def test_g36_breakpoints_can_be_set_in_the_new_image(build: TraceeBuilder) -> None:
     program = build("exec_thread")
     with at_ready(program, 2, features=WITH_EXEC) as (stub, client):
