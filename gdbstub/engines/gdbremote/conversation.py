@@ -20,6 +20,7 @@ from gdbstub.engines.gdbremote.dialect import Dialect, recognise
 from gdbstub.engines.gdbremote.dispatch import Handler, Handlers, handler_of
 from gdbstub.engines.gdbremote.features import Features
 from gdbstub.engines.gdbremote.offers import PACKET_SIZE
+from gdbstub.engines.gdbremote.readahead import ReadAhead
 from gdbstub.engines.gdbremote.role import Role
 from gdbstub.rsp import registry
 from gdbstub.rsp.compression import Compression
@@ -52,6 +53,7 @@ class Conversation:
 
     def __init__(self, files: HostFiles, dialect: Dialect, served: Handlers) -> None:
         self.files = files
+        self.read_ahead = ReadAhead()
         self.dialect = dialect
         self._recognised = False
         self._handlers = served

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from gdbstub.engines.gdbremote.dispatch import handler_of
 from gdbstub.engines.gdbremote.handlers import hostio as handlers
+from gdbstub.engines.gdbremote.readahead import ReadAhead
 from gdbstub.engines.gdbremote.role import Role
 from gdbstub.rsp.commands import hostio
 from gdbstub.rsp.hexcodec import unescape
@@ -95,6 +96,7 @@ class FakeSession:
     files: FakeFiles = field(default_factory=FakeFiles)
     packet_size: int = 1000
     role: Role = Role.DEBUGGER
+    read_ahead: ReadAhead = field(default_factory=ReadAhead)
 
 
 def answer(session: FakeSession, command: object) -> bytes:
@@ -184,6 +186,58 @@ def test_a_reply_fits_and_holds_as_much_as_it_says(data: bytes, packet_size: int
     # An empty answer means the end of the file.
     assert bool(plain) == bool(data)
     assert len(plain) == len(data) or len(reply) > packet_size - handlers._HEAD - 2
+
+
+def reads(session: FakeSession, *offsets: int) -> list[int]:
+    """Return how much is read where a client asks for as much as there can be."""
+    session.files.calls.clear()
+    for offset in offsets:
+        answer(session, hostio.ReadFile(9, 0x20000, offset))
+    return [call[2] for call in session.files.calls if call[0] == "pread"]
+
+
+def test_a_guess_gets_little_and_one_who_reads_on_ever_more() -> None:
+    session = FakeSession(FakeFiles(data=bytes(1 << 20)), 0x20000)
+    most = 0x20000 - handlers._HEAD
+    # gdb looks at the parts of a header one by one.
+    assert reads(session, 0, 0x40, 0x238) == [0x1000] * 3
+    assert reads(session, 0, 0x1000, 0x3000, 0x7000, 0xF000, 0x1F000) == [
+        0x1000,
+        0x2000,
+        0x4000,
+        0x8000,
+        0x10000,
+        most,
+    ]
+    assert reads(session, 0x1F000 + most) == [most]
+    assert reads(session, 5) == [0x1000]
+
+
+def test_reading_on_is_by_what_was_sent() -> None:
+    # Escaping doubles it: less is sent than was read.
+    session = FakeSession(FakeFiles(data=b"}" * (1 << 16)), 0x5000)
+    reply = answer(session, hostio.ReadFile(9, 0x5000, 0))
+    sent = int(reply[1 : reply.index(b";")], 16)
+    assert sent == 0x1000
+    # Twice as many bytes do not fit into the packet any more.
+    assert reads(session, sent) == [0x2000]
+    reply = answer(session, hostio.ReadFile(9, 0x5000, 0x3000))
+    sent = int(reply[1 : reply.index(b";")], 16)
+    assert sent < 0x4000
+    assert reads(session, 0x3000 + sent) == [0x5000 - handlers._HEAD]
+
+
+def test_a_closed_descriptor_begins_anew() -> None:
+    session = FakeSession(FakeFiles(data=bytes(1 << 20)), 0x20000)
+    assert reads(session, 0, 0x1000) == [0x1000, 0x2000]
+    answer(session, hostio.CloseFile(9))
+    assert reads(session, 0x3000) == [0x1000]
+
+
+def test_what_is_asked_for_by_its_size_is_given() -> None:
+    session = FakeSession(FakeFiles(data=bytes(1 << 20)), 0x20000)
+    reply = answer(session, hostio.ReadFile(9, 0x1F000, 7))
+    assert reply.startswith(b"F1f000;")
 
 
 def test_a_read_asks_for_no_more_than_a_packet_carries() -> None:

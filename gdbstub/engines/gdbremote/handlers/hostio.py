@@ -90,8 +90,8 @@ def _pack_stat(info: FileStat) -> bytes:
     )
 
 
-def _fitting(session: Conversation, data: bytes) -> bytes:
-    """Return the reply with as much of ``data`` as one packet carries once it is escaped."""
+def _fitting(session: Conversation, data: bytes) -> tuple[int, bytes]:
+    """Return how many bytes of ``data`` one packet carries once they are escaped, and these."""
     limit = session.packet_size - _HEAD
     body = escape(data)
     if len(body) > limit:
@@ -100,8 +100,8 @@ def _fitting(session: Conversation, data: bytes) -> bytes:
             # The byte that this introduces has been cut off.
             body = body[:-1]
         # An introducer is the only ``}`` there is in escaped data.
-        return success_with(len(body) - body.count(b"}"), body)
-    return success_with(len(data), body)
+        return len(body) - body.count(b"}"), body
+    return len(data), body
 
 
 def _answers(fn: Callable[[Conversation, C], Reply]) -> Callable[[Conversation, C], Reply]:
@@ -140,15 +140,21 @@ def open_file(session: Conversation, cmd: OpenFile) -> Reply:
 def close_file(session: Conversation, cmd: CloseFile) -> Reply:
     """Answer ``vFile:close``."""
     session.files.close(cmd.fd)
+    session.read_ahead.forget(cmd.fd)
     return success(0)
 
 
 @handles(ReadFile, DEBUGGING, PLATFORM)
 @_answers
 def read_file(session: Conversation, cmd: ReadFile) -> Reply:
-    """Answer ``vFile:pread``; less than what was asked for where a packet cannot carry it."""
-    length = min(cmd.length, session.packet_size - _HEAD)
-    return _fitting(session, session.files.pread(cmd.fd, length, cmd.offset))
+    """Answer ``vFile:pread``; less than what was asked for where a packet cannot carry it, or it is a guess."""
+    most = session.packet_size - _HEAD
+    if cmd.length < most:
+        return success_with(*_fitting(session, session.files.pread(cmd.fd, cmd.length, cmd.offset)))
+    length = session.read_ahead.allow(cmd.fd, cmd.offset, most)
+    count, body = _fitting(session, session.files.pread(cmd.fd, length, cmd.offset))
+    session.read_ahead.sent(cmd.fd, cmd.offset + count)
+    return success_with(count, body)
 
 
 @handles(WriteFile, DEBUGGING, PLATFORM)
@@ -191,7 +197,7 @@ def unlink_file(session: Conversation, cmd: UnlinkFile) -> Reply:
 @_answers
 def read_link(session: Conversation, cmd: ReadLink) -> Reply:
     """Answer ``vFile:readlink``."""
-    return _fitting(session, session.files.readlink(cmd.path))
+    return success_with(*_fitting(session, session.files.readlink(cmd.path)))
 
 
 @handles(FileSize, DEBUGGING, PLATFORM)
