@@ -49,7 +49,7 @@ class Settler:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._holds = Holds(world)
+        self.holds = Holds(world)
         #: In the middle of an event or of settling: what changes now is settled at the end of it.
         self.busy = False
 
@@ -87,7 +87,7 @@ class Settler:
                 if self._world.waiting and self._tell_quiet():
                     continue
                 if self._world.hold_watchers:
-                    self._holds.look()
+                    self.holds.look()
                 if not self._world.dirty:
                     break
         finally:

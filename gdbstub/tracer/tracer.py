@@ -118,10 +118,14 @@ class Tracer:
             everywhere: In every inferior, those that are there and those to come; ``Joined`` tells it of each.
         """
         self._world.engines[engine.engine_id] = engine
-        if Held in engine.wants:
-            self._world.hold_watchers.append(engine.engine_id)
         if not everywhere:
             return
+        self._enter_everywhere(engine)
+        if Held in engine.wants and engine.engine_id in self._world.engines:
+            self._settler.holds.welcome(engine.engine_id)
+        self._settler.settle()
+
+    def _enter_everywhere(self, engine: Engine) -> None:
         self._world.standing.append(engine.engine_id)
         for inferior in self._world.inferiors.values():
             if engine.engine_id not in self._world.engines:
@@ -132,7 +136,6 @@ class Tracer:
             tracee = next(iter(inferior.tracees.values()), None)
             if inferior.startup is None and tracee is not None:
                 self._world.offer(tracee, Joined(inferior.pid, tracee.tid), [engine.engine_id])
-        self._settler.settle()
 
     def detach_engine(self, engine_id: EngineId) -> None:
         """Withdraw an engine's votes, sites and slots.  What only it held runs on."""

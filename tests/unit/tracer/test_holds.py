@@ -19,8 +19,8 @@ PID, T1 = Pid(os.getpid()), Tid(os.getpid())
 class Watcher(IdleEngine):
     wants = frozenset({Held, LetGo})
 
-    def __init__(self) -> None:
-        super().__init__(WATCHER)
+    def __init__(self, engine_id: EngineId = WATCHER) -> None:
+        super().__init__(engine_id)
         self.told: list[TraceEvent] = []
 
     def on_event(self, event: TraceEvent) -> Vote:
@@ -32,13 +32,13 @@ def test_a_hold_is_told_when_it_begins_when_the_holders_change_and_when_it_ends(
     world = World(KEEPER, lambda *_: None, lambda _: None)
     watcher = Watcher()
     world.engines[WATCHER] = watcher
-    world.hold_watchers.append(WATCHER)
     inferior = Inferior(PID, attached=True, options=0)
     world.inferiors[PID] = inferior
-    tracee = inferior.add(T1)
+    tracee = world.tracees[T1] = inferior.add(T1)
     for engine in (A, B, WATCHER):
         inferior.arbiter.enter(engine)
     holds = Holds(world)
+    holds.welcome(WATCHER)
     inferior.arbiter.amend(A, T1, Vote.STOP)
     holds.look()
     assert not watcher.told, "it does not stand yet"
@@ -50,9 +50,16 @@ def test_a_hold_is_told_when_it_begins_when_the_holders_change_and_when_it_ends(
     inferior.arbiter.amend(B, T1, Vote.STOP)
     holds.look()
     assert watcher.told[1:] == [LetGo(PID, T1), Held(PID, T1, (A, B), tracee.cause)]
+    # One that comes later is told how it is, and the other one nothing.
+    late = Watcher(EngineId(4))
+    world.engines[late.engine_id] = late
+    holds.welcome(late.engine_id)
+    holds.look()
+    assert late.told == [Held(PID, T1, (A, B), tracee.cause)]
+    assert len(watcher.told) == 3
     inferior.arbiter.leave(A)
     inferior.arbiter.leave(B)
     inferior.set_state(tracee, RunState.RUNNING)
     holds.look()
-    assert watcher.told[-1] == LetGo(PID, T1)
+    assert watcher.told[-1] == late.told[-1] == LetGo(PID, T1)
     inferior.close()
