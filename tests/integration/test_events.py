@@ -200,13 +200,22 @@ def test_a_trace_for_viewers(build: TraceeBuilder, tmp_path: Path) -> None:
     assert any(each["ph"] == "i" and each["name"].startswith("SIGCHLD") for each in events)
 
 
+@contextmanager
+def traced_into(trace: Path, comm: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Write what a server has into a trace; end that where the test has not."""
+    command = [*EVENTS, f"--perfetto={trace}", comm]
+    with subprocess.Popen(command, env=environment(), stdin=subprocess.DEVNULL, start_new_session=True) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
 def test_a_trace_says_who_stopped_a_thread_why_and_for_how_long(build: TraceeBuilder, tmp_path: Path) -> None:
     program = build("obey")
     trace = tmp_path / "trace.json"
     with at_ready(program) as (stub, client):
-        with subprocess.Popen(
-            [*EVENTS, f"--perfetto={trace}", f"localhost:{stub.port}"], env=environment(), start_new_session=True
-        ) as process:
+        with traced_into(trace, f"localhost:{stub.port}") as process:
             # Its first event is about the thread that the client holds already.
             proc.wait_until(lambda: trace.exists() and trace.read_bytes().startswith(b"["), "the trace begins")
             client.insert(0, program.address("spot"))
