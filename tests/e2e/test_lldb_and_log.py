@@ -67,6 +67,43 @@ def test_every_call_that_lldb_steps_over_is_in_the_log(
     assert len(made) == len(CALLS) and all(map(re.fullmatch, CALLS, made)), made
 
 
+def test_breakpoints_on_the_instruction_that_enters_the_kernel_hide_no_call(
+    build: TraceeBuilder, gdb: StartGdb, lldb: StartLldb, tmp_path: Path
+) -> None:
+    program = build("e2e_stack")
+    total = 100
+    with running(program, total) as tracee, attach(tracee.pid) as stub:
+        theirs, session = gdb(program, ["set sysroot /"]), lldb(program)
+        theirs.connect(stub.port)
+        mine = theirs.count_hits("*seek_call")
+        session.connect(stub.port)
+        ours = session.break_at(f"*{program.address('seek_call')}")
+        theirs.begin_cont()
+        session.begin_cont()
+        tracee.ping()
+        with log_beside(stub.port, tmp_path / "log") as log:
+            log.wait_until_begun()
+            tracee.tell(OPEN)
+            for _ in range(50):
+                stop = session.end_cont()
+                assert list(stop.numbers) == [ours] and stop.pc == program.address("seek_call"), stop
+                session.begin_cont()
+            session.end_cont()
+            session.detach()
+            tracee.tell("e")
+            assert tracee.line(60) == untraced(program, total)
+            theirs.interrupt()
+            assert theirs.end_cont().signal == "SIGINT"
+            assert theirs.hits(mine) == 3 * total
+            theirs.detach()
+            assert log.process.wait(30) == 0
+            assert log.check(program, tracee.pid) == 3 * total
+        proc.wait_untraced(tracee.pid)
+        proc.check_text(tracee.pid, program)
+        tracee.ping()
+        assert tracee.finish() == 0
+
+
 def step_over_call(session: LldbSession, tid: int) -> None:
     """Step a thread until it has made its next call, which is an lseek that fails."""
     for _ in range(200):
