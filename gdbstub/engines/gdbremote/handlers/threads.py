@@ -97,13 +97,10 @@ def first_threads(session: Session, cmd: FirstThreads) -> Reply:
     """List all threads of this client's processes."""
     if "qfThreadInfo" in session.disabled:
         return EMPTY
-    mine = set(session.pids())
+    form = "p{:x}." if session.features.multiprocess else ""
+    mine = {pid: form.format(pid) for pid in session.pids()}
     untold = session.reports.untold_threads()
-    names = [
-        thread_id(session, each.pid, each.tid)
-        for each in session.target.threads()
-        if each.pid in mine and each.tid not in untold
-    ]
+    names = [f"{mine[pid]}{tid:x}" for pid, tid in session.target.threads() if pid in mine and tid not in untold]
     if not names:
         return session.dialect.no_threads
     fit = max(1, (session.packet_size - 8) // 20)
