@@ -150,10 +150,10 @@ class Arbiter:
             self._queue(engine, locks=False)
 
     def transfer(self, giver: EngineId, heir: EngineId) -> bool:
-        """Move one engine's holds to another; the giver votes CONTINUE from now on.
+        """Move one engine's holds to another, which keeps its own; the giver votes CONTINUE from now on.
 
         Returns:
-            True where something is held.
+            True where something was held by the giver.
         """
         self._decided.clear()
         ballot = self._ballots.get(giver)
@@ -166,7 +166,11 @@ class Arbiter:
         given = Ballot(held(ballot.others))
         given.newborn = held(ballot.newborn)
         given.named = {tid: held(vote) for tid, vote in ballot.named.items()}
-        self._ballots[heir] = given
+        own = self._ballots[heir]
+        merged = self._ballots[heir] = Ballot(min(own.others, given.others))
+        merged.newborn = min(own.newborn, given.newborn)
+        merged.named = {tid: min(own.on(tid), given.on(tid)) for tid in (*own.named, *given.named)}
+        merged.ranges = {tid: stepping for tid, stepping in own.ranges.items() if merged.on(tid) is STEP}
         self._ballots[giver] = Ballot()
         self._queue(giver, locks=False)
         self._queue(heir, locks=False)

@@ -424,7 +424,12 @@ class Tracer:
 
     def transfer(self, giver: EngineId, heir: EngineId, pid: Pid) -> bool:
         """Move one engine's holds on an inferior to another; tell whether something is held."""
-        return self._world.inferior(pid).arbiter.transfer(giver, heir)
+        inferior = self._world.inferior(pid)
+        held = inferior.arbiter.transfer(giver, heir)
+        # Who waited in line behind one of them may be the first now.
+        self._world.mark(inferior)
+        self._settler.settle()
+        return held
 
     def any_resumed(self, engine_id: EngineId) -> bool:
         """Tell whether an engine has a live thread that it does not hold."""

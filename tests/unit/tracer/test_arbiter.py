@@ -490,14 +490,16 @@ class ArbiterMachine(RuleBasedStateMachine):
             return
         held = self.arbiter.transfer(giver, heir)
         if giver in self.models and heir in self.models:
-            given = self.models[giver]
-            model = self.models[heir] = Model(self.live, CONTINUE)
-            model.votes = {tid: STOP if vote is STOP else CONTINUE for tid, vote in given.votes.items()}
-            model.newborn = STOP if given.newborn is STOP else CONTINUE
+            given, model = self.models[giver], self.models[heir]
+            for tid, vote in given.votes.items():
+                if vote is STOP:
+                    model.votes[tid] = STOP
+            if given.newborn is STOP:
+                model.newborn = STOP
             self.models[giver] = Model(self.live, CONTINUE)
             self.out_of_line(giver)
             self.out_of_line(heir)
-            if STOP in model.votes.values():
+            if STOP in given.votes.values():
                 assert held
         else:
             assert not held

@@ -23,7 +23,7 @@ from tests.support.kernel.tasks import (
     State,
 )
 from tests.support.recording_engine import RecordingEngine
-from tests.support.scene import SPOT, Scene, kinds, tasks_of
+from tests.support.scene import SPOT, Scene, kinds, stands, tasks_of
 
 STOP, CONTINUE = Vote.STOP, Vote.CONTINUE
 USR1 = min(HANDLED)
@@ -152,6 +152,16 @@ def test_a_debug_register_that_was_given_back_after_it_triggered_is_no_signal_of
     here.move(task)
     assert [each.given for each in here.kernel.resolutions] == [NO_SIGNAL]
     assert engine.events == [] and task.get("rip") == SPOT + 1
+
+
+def test_an_heir_keeps_what_it_held_itself(here: Scene) -> None:
+    (task,) = tasks_of(here.process())
+    giver, heir = here.engine(), here.engine()
+    here.stop(heir)
+    assert not here.tracer.transfer(giver.engine_id, heir.engine_id, task.process.pid)
+    assert stands(task) and here.tracer.holders(task.tid) == [heir.engine_id]
+    here.go_on(heir)
+    assert not stands(task)
 
 
 def test_who_has_left_a_program_that_starts_is_not_welcomed_to_it(here: Scene) -> None:

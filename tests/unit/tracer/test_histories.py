@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from time import monotonic
 from typing import ClassVar
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -45,6 +46,8 @@ SIGTERM, SIGWINCH = Signo(15), Signo(28)
 #: How many histories are tried; without that many in the gate, which stops trying after some seconds.
 WISHED = int(os.environ.get("HISTORIES", "0"))
 IN_THE_GATE, BUDGET = 150, 15.0
+#: Seconds; 0: none.
+pytestmark = pytest.mark.timeout(0 if WISHED else 120)
 
 numbers = st.integers(0, 11)
 votes = st.sampled_from(list(Vote))
