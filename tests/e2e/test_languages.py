@@ -71,7 +71,7 @@ def test_go_runs_to_its_functions_and_its_end(build: TraceeBuilder, gdb: StartGd
         session = gdb(program, log_packets=True)
         session.connect(stub.port)
         number = session.break_at("main.work")
-        seen = set()
+        seen: set[int] = set()
         stops = 0
         # One that is preempted before its first instruction has run comes there again: on a slow machine some do.
         while len(seen) < 20 and stops < 60:
