@@ -71,7 +71,8 @@ def test_breakpoints_on_the_instruction_that_enters_the_kernel_hide_no_call(
     build: TraceeBuilder, gdb: StartGdb, lldb: StartLldb, tmp_path: Path
 ) -> None:
     program = build("e2e_stack")
-    total = 100
+    # More than all threads in each of lldb's stops.
+    total = 200
     with running(program, total) as tracee, attach(tracee.pid) as stub:
         theirs, session = gdb(program, ["set sysroot /"]), lldb(program)
         theirs.connect(stub.port)
@@ -84,7 +85,7 @@ def test_breakpoints_on_the_instruction_that_enters_the_kernel_hide_no_call(
         with log_beside(stub.port, tmp_path / "log") as log:
             log.wait_until_begun()
             tracee.tell(OPEN)
-            for _ in range(50):
+            for _ in range(40):
                 stop = session.end_cont()
                 assert list(stop.numbers) == [ours] and stop.pc == program.address("seek_call"), stop
                 session.begin_cont()
