@@ -9,7 +9,7 @@ Operations on a thread need it stopped and raise ``TraceeGone`` when it died.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from gdbstub.arch.spec import ArchSpec
@@ -186,6 +186,7 @@ class Target(Protocol):
         engine_id: EngineId,
         actions: Mapping[Pid, Sequence[ThreadAction]],
         others: Mapping[Pid, Vote],
+        untold: Collection[Tid] = (),
     ) -> None:
         """Replace an engine's votes.
 
@@ -193,6 +194,8 @@ class Target(Protocol):
             engine_id: Whose.
             actions: For each inferior, the threads named one by one.
             others: For each inferior, the vote on all its other threads.
+            untold: Threads that stay held and of which the client has still to be told something: no other
+                engine's step over a breakpoint moves them from where that is true.
         """
 
     def amend(self, engine_id: EngineId, actions: Iterable[ThreadAction]) -> None:

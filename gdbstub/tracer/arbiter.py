@@ -16,6 +16,9 @@ that steps over its own breakpoint makes one, and two clients that do so at once
 on different threads would hold each other for ever.  So locks form a line: only
 the first one's holds count, the others wait until it has stopped or has let all
 threads go.  An engine that has stopped altogether is in no line and always holds.
+Of a thread that it has still to tell its client of, a lock's hold counts wherever it
+stands in line, or what it has to tell would not be true any more; a lock that is to run
+such a thread lets those behind it go first.
 
 In non-stop the same is asked for thread by thread: an engine that comes to step some
 threads while it holds every other one has a lock, until its last step is done.
@@ -23,7 +26,7 @@ threads while it holds every other one has a lock, until its last step is done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from gdbstub.target.engine import CONTINUE, STEP, STOP, Vote
 from gdbstub.vocab.ids import Addr, EngineId, Tid
@@ -34,7 +37,7 @@ Range = tuple[Addr, Addr]
 class Ballot:
     """One engine's votes on one inferior."""
 
-    __slots__ = ("behind", "named", "newborn", "others", "ranges", "steps")
+    __slots__ = ("behind", "named", "newborn", "others", "ranges", "steps", "untold")
 
     def __init__(self, others: Vote = CONTINUE) -> None:
         self.named: dict[Tid, Vote] = {}
@@ -46,6 +49,8 @@ class Ballot:
         self.behind = False
         #: A lock that was asked for thread by thread.
         self.steps = False
+        #: Held threads of which the engine has still to tell its client something.
+        self.untold: frozenset[Tid] = frozenset()
 
     def on(self, tid: Tid) -> Vote:
         """Return the vote on one thread."""
@@ -76,8 +81,20 @@ class Arbiter:
             return
         if locks:
             self._line.append(engine)
-        for place, each in enumerate(self._line):
-            self._ballots[each].behind = place > 0
+        if not self._line:
+            return
+        first = next((each for each in self._line if not self._is_in_the_way(each)), None)
+        for each in self._line:
+            ballot = self._ballots[each]
+            ballot.behind = each != (first or self._line[0])
+            if first is None:
+                # Each waits for what another has to tell: the first goes on all the same.
+                ballot.untold = frozenset()
+
+    def _is_in_the_way(self, engine: EngineId) -> bool:
+        """Tell whether a lock is to run a thread of which another lock has still to tell."""
+        runs = {tid for tid, vote in self._ballots[engine].named.items() if vote is not STOP}
+        return any(each != engine and not runs.isdisjoint(self._ballots[each].untold) for each in self._line)
 
     def enter(self, engine: EngineId, others: Vote = CONTINUE) -> None:
         """Let an engine take part; an engine that already does keeps its ballot."""
@@ -98,8 +115,23 @@ class Arbiter:
         """Tell whether an engine takes part."""
         return engine in self._ballots
 
-    def replace(self, engine: EngineId, named: Mapping[Tid, Vote], others: Vote, ranges: Mapping[Tid, Range]) -> None:
-        """Replace an engine's whole ballot by a resume; threads born from now on run."""
+    def replace(
+        self,
+        engine: EngineId,
+        named: Mapping[Tid, Vote],
+        others: Vote,
+        ranges: Mapping[Tid, Range],
+        untold: Collection[Tid] = (),
+    ) -> None:
+        """Replace an engine's whole ballot by a resume; threads born from now on run.
+
+        Args:
+            engine: Whose.
+            named: Votes on single threads.
+            others: The vote on all others.
+            ranges: What the engine steps threads through.
+            untold: Threads that it holds and has still to tell its client of.
+        """
         if engine not in self._ballots:
             return
         self._decided.clear()
@@ -108,6 +140,8 @@ class Arbiter:
         ballot.named.update(named)
         if ranges:
             ballot.ranges.update(ranges)
+        if untold:
+            ballot.untold = frozenset(tid for tid in untold if ballot.on(tid) is STOP)
         self._queue(engine, locks=others is STOP and any(vote is not STOP for vote in named.values()))
 
     def amend(self, engine: EngineId, tid: Tid, vote: Vote, stepping: Range | None = None) -> None:
@@ -189,7 +223,7 @@ class Arbiter:
             vote = ballot.named.get(tid, ballot.others)
             if vote < decision:
                 if vote is STOP:
-                    if ballot.behind:
+                    if ballot.behind and tid not in ballot.untold:
                         continue
                     return vote
                 decision = vote

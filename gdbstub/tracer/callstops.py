@@ -74,7 +74,8 @@ class CallStops:
         elif info.entry:
             self._enters(tracee, info)
         else:
-            self._returns(tracee, info, False, False)
+            nudged, tracee.nudged = tracee.nudged, False
+            self._returns(tracee, info, nudged, False)
 
     def stopped(self, tracee: Tracee, interrupted: bool, stepping_call: bool) -> None:
         """Handle a syscall-stop, or a seccomp filter's stop.
@@ -88,8 +89,11 @@ class CallStops:
         if info is None:
             self._settler.rerun(tracee)
         elif info.entry:
+            # PTRACE: a stop at the entry leaves the interrupt's mark on the thread: a call that sleeps ends at once.
+            tracee.nudged = tracee.nudged or interrupted
             self._enters(tracee, info)
         else:
+            interrupted, tracee.nudged = interrupted or tracee.nudged, False
             self._returns(tracee, info, interrupted, stepping_call)
 
     def _enters(self, tracee: Tracee, info: SyscallInfo) -> None:

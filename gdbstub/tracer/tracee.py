@@ -117,6 +117,7 @@ class Tracee:
         "leaves_exec",
         "mask_before",
         "newborn",
+        "nudged",
         "on_first_stop",
         "parked",
         "rearm",
@@ -176,6 +177,8 @@ class Tracee:
         self.skipped: int | None = None
         #: A signal to be sent when it goes on from a syscall-stop.
         self.sent = NO_SIGNAL
+        #: It was told to stop when it came to the call that it is in.
+        self.nudged = False
         #: A call that a stop of ours has cut short, and that it makes again by itself.
         self.suspended: SyscallInfo | None = None
         #: Its step is a whole system call: it ends at the return.

@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 
 from gdbstub.arch.spec import ArchSpec
 from gdbstub.linux import procfs, ptrace_calls, siginfo
@@ -350,6 +350,7 @@ class Tracer:
         engine_id: EngineId,
         actions: Mapping[Pid, Sequence[ThreadAction]],
         others: Mapping[Pid, Vote],
+        untold: Collection[Tid] = (),
     ) -> None:
         """Replace an engine's votes; see ``target.ops.Target.resume``."""
         self._world.waiting.discard(engine_id)
@@ -363,7 +364,7 @@ class Tracer:
                 named[action.tid] = action.vote
                 if action.range is not None:
                     ranges[action.tid] = action.range
-            inferior.arbiter.replace(engine_id, named, vote, ranges)
+            inferior.arbiter.replace(engine_id, named, vote, ranges, untold)
             self._world.mark(inferior)
         self._settler.settle()
 

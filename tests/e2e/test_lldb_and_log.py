@@ -76,7 +76,7 @@ def test_breakpoints_on_the_instruction_that_enters_the_kernel_hide_no_call(
     with running(program, total) as tracee, attach(tracee.pid) as stub:
         theirs, session = gdb(program, ["set sysroot /"]), lldb(program)
         theirs.connect(stub.port)
-        theirs.count_hits("*seek_call")
+        mine = theirs.count_hits("*seek_call")
         session.connect(stub.port)
         ours = session.break_at(f"*{program.address('seek_call')}")
         theirs.begin_cont()
@@ -95,6 +95,7 @@ def test_breakpoints_on_the_instruction_that_enters_the_kernel_hide_no_call(
             assert tracee.line(60) == untraced(program, total)
             theirs.interrupt()
             assert theirs.end_cont().signal == "SIGINT"
+            assert theirs.hits(mine) == 3 * total
             theirs.detach()
             assert log.process.wait(30) == 0
             assert log.check(program, tracee.pid) == 3 * total

@@ -6,7 +6,7 @@ Used by: the unit tests of the engines.  Implements: target.ops.Target.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gdbstub.agent.machine import Machine
@@ -273,6 +273,7 @@ class FakeTarget:
         engine_id: EngineId,
         actions: Mapping[Pid, Sequence[ThreadAction]],
         others: Mapping[Pid, Vote],
+        untold: Collection[Tid] = (),
     ) -> None:
         said = {pid: tuple(actions.get(pid, ())) for pid in others}
         self._did("resume", said, dict(others))

@@ -149,6 +149,31 @@ def test_a_lock_again_is_the_last_in_line() -> None:
     assert (arbiter.decide(T), arbiter.decide(U)) == (STOP, STEP)
 
 
+def test_a_lock_keeps_a_thread_of_which_it_has_still_to_tell() -> None:
+    """A and B were both told of T's hit, but for A another one came first: B may not step T off its site yet."""
+    arbiter = Arbiter(lambda: (T, U))
+    for engine in (A, B):
+        arbiter.enter(engine)
+    arbiter.replace(B, {T: STEP}, STOP, {})
+    arbiter.replace(A, {U: STEP}, STOP, {}, untold=[T])
+    assert (arbiter.decide(T), arbiter.decide(U)) == (STOP, STEP)
+    # A's step is done, it tells of T and steps that too: B asked before.
+    arbiter.hold_all(A)
+    arbiter.replace(A, {T: STEP}, STOP, {})
+    assert (arbiter.decide(T), arbiter.decide(U)) == (STEP, STOP)
+
+
+def test_locks_that_wait_for_what_each_other_has_to_tell_go_on_in_turn() -> None:
+    arbiter = Arbiter(lambda: (T, U))
+    for engine in (A, B):
+        arbiter.enter(engine)
+    arbiter.replace(A, {T: STEP}, STOP, {}, untold=[U])
+    arbiter.replace(B, {U: STEP}, STOP, {}, untold=[T])
+    assert (arbiter.decide(T), arbiter.decide(U)) == (STEP, STOP)
+    arbiter.leave(A)
+    assert arbiter.decide(U) is STEP
+
+
 def test_the_line_moves_up_when_its_first_leaves() -> None:
     arbiter = two_locks()
     arbiter.enter(C)

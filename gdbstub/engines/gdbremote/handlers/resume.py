@@ -156,7 +156,7 @@ def _resume(session: Session, actions: tuple[Action, ...]) -> Reply:
         session.host.note_stop(pid, None)
     actions_by_pid = {pid: tuple(named.values()) for pid, named in plan.named.items()}
     reports.resumed = Resumption(actions_by_pid, plan.others)
-    session.target.resume(session.engine_id, actions_by_pid, plan.others)
+    session.target.resume(session.engine_id, actions_by_pid, plan.others, reports.pending)
     return LATER
 
 
