@@ -166,6 +166,8 @@ class Births:
                 twin.borrows_from = inferior
             self._keep(parent, child, keepers, kind)
         else:
+            if kind is ForkKind.VFORK and not inferior.detaching:
+                inferior.lenders.add(parent.tid)
             self._told_of_child(parent, twin, kind, kept=False)
             self._let_child_go(inferior, child)
         self._world.mark(inferior)
@@ -229,8 +231,7 @@ class Births:
 
     def _vfork_done(self, tracee: Tracee) -> None:
         inferior = tracee.inferior
-        if tracee.tid in inferior.vfork_parents:
-            self.end_vfork(tracee)
+        self.end_vfork(tracee)
         keepers = [
             e
             for e in inferior.arbiter.engines()
@@ -242,10 +243,12 @@ class Births:
     def end_vfork(self, parent: Tracee) -> None:
         """Note that a vfork child no longer borrows the memory; after the last one the patches go back."""
         inferior = parent.inferior
-        inferior.vfork_parents.discard(parent.tid)
-        if not inferior.vfork_parents:
-            inferior.sites.put_back_all()
-        self._world.mark(inferior)
+        inferior.lenders.discard(parent.tid)
+        if parent.tid in inferior.vfork_parents:
+            inferior.vfork_parents.remove(parent.tid)
+            if not inferior.vfork_parents:
+                inferior.sites.put_back_all()
+            self._world.mark(inferior)
 
     def _execed(self, tracee: Tracee) -> None:
         inferior = tracee.inferior

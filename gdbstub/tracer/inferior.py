@@ -101,6 +101,8 @@ class Inferior:
         self.vfork_parents: set[Tid] = set()
         #: Children whose first stop is waited for before anybody is told of them.
         self.births = 0
+        #: Those whose child borrows it with no patch in it: there were none.  Nobody stands for it yet.
+        self.lenders: set[Tid] = set()
         #: What lends the memory to each of their children, once the siblings stand.
         self.lends: list[Callable[[], None]] = []
         #: This inferior is such a child; whose memory it borrows.
@@ -160,6 +162,19 @@ class Inferior:
         """
         seen = [each for each in self.tracees.values() if each.state is not ZOMBIE]
         return [each for each in seen if each.state is not DYING] or seen
+
+    def keep_text_clean(self) -> bool:
+        """Let no patch come into memory that an untraced vfork child borrows, until it gives that back.
+
+        Returns:
+            True where there is such a child: threads that could run past a site meanwhile have to stand.
+        """
+        if not self.lenders:
+            return False
+        self.vfork_parents |= self.lenders
+        self.lenders.clear()
+        self.sites.lift_all()
+        return True
 
     def threads(self) -> Sequence[ThreadInfo]:
         """Return the same as clients name them."""
@@ -226,6 +241,7 @@ class Inferior:
         self.allocations.clear()
         self.exclusive = self.over = None
         self.vfork_parents.clear()
+        self.lenders.clear()
         self.lends.clear()
         self.births = 0
         leader.registers = RegisterFile(leader.tid, self.spec)

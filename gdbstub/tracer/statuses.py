@@ -449,7 +449,11 @@ class Statuses:
             if inferior.over is not None:
                 inferior.sites.put_back(inferior.over)
             inferior.exclusive = inferior.over = None
-        if tracee.tid in inferior.vfork_parents:
+        # PTRACE: a thread that waits for its vfork child is ended with its whole process only.  The child may have
+        # the memory still, so nothing is put back, unless there are processes that share it for good.
+        if (inferior.lenders or inferior.vfork_parents) and any(
+            procfs.thread_group(each) not in (None, inferior.pid) for each in inferior.tracees
+        ):
             self._births.end_vfork(tracee)
         self._world.drop(tracee)
         self._world.mark(inferior)

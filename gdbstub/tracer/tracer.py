@@ -569,7 +569,11 @@ class Tracer:
             if inferior.sites.at(address) is None and inferior.memory.is_written_to_file(address):
                 text = "the page is shared with a file, which the breakpoint would change; use a hardware breakpoint"
                 raise TargetError(errno.EACCES, f"cannot insert a breakpoint at {address:#x}: {text}")
+            borrowed = inferior.keep_text_clean()
             inferior.sites.claim(address, engine_id)
+            if borrowed:
+                self._world.mark(inferior)
+                self._settler.settle()
         if rules is not None or inferior.rules:
             self._world.replace_rules(inferior, engine_id, address, hardware, rules)
 

@@ -122,3 +122,25 @@ def test_two_clients_that_hold_everything_and_step_a_thread_each_take_turns(buil
             client.ok(f"D;{tracee.pid:x}")
         tracee.ping()
         assert tracee.finish() == 0
+
+
+def test_a_breakpoint_set_while_a_vfork_child_has_the_memory_is_not_in_it_yet(build: TraceeBuilder) -> None:
+    program = build("forks")
+    hot = program.address("hot")
+    with running(program) as tracee, attach(tracee.pid) as stub, stub.connect() as client:
+        client.pass_signals(GdbSignal.CHLD)
+        client.ok("QNonStop:1")
+        client.stop_of(client.ask("?"))
+        client.ok("vStopped")
+        client.ok(f"vCont;c:p{tracee.pid:x}.-1")
+        tracee.tell("b")
+        assert tracee.line() == "borrowing"
+        client.insert(0, hot)
+        tracee.tell("x")
+        assert tracee.line() == "vfork: exited 9"
+        # The memory is the program's own again.
+        tracee.tell("h")
+        stop = next_stop(client)
+        assert stop.is_breakpoint and stop.tid == tracee.pid
+        client.remove(0, hot)
+        client.detach()

@@ -1,5 +1,5 @@
 /* Children of every kind run hot(), where a test has a breakpoint, and must end with their own status.
- * Letters: f fork, v vfork, V vfork while a sibling thread runs hot() 20 times, s fork by a bare syscall
+ * Letters: f fork, v vfork, b vfork of a child that says so and waits for a letter before it calls hot(), V vfork while a sibling thread runs hot() 20 times, s fork by a bare syscall
  * instruction, w vfork by one, t fork of a child that starts a thread, T fork just after a sibling was told to run
  * hot(), h calls hot() here, q exits 0. */
 #include "tracee.h"
@@ -97,6 +97,15 @@ int main(void)
             report("vfork", vfork_child(1));
             pthread_join(thread, NULL);
             say("hits %ld", hits);
+            break;
+        case 'b':
+            if ((child = vfork()) == 0) {
+                say("borrowing");
+                letter();
+                hot();
+                _exit(9);
+            }
+            report("vfork", child);
             break;
         case 's':
             if ((child = bare_fork()) == 0) {
