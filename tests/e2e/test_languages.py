@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -72,22 +71,15 @@ def test_go_runs_to_its_functions_and_its_end(build: TraceeBuilder, gdb: StartGd
         session.connect(stub.port)
         number = session.break_at("main.work")
         seen: set[int] = set()
-        stops = 0
+        stop = session.cont()
         # One that is preempted before its first instruction has run comes there again: on a slow machine some do.
-        while len(seen) < 20 and stops < 60:
-            stop = session.cont()
-            assert (stop.numbers, stop.function) == ([number], "main.work")
+        while not stop.is_exit(0):
+            assert (stop.numbers, stop.function) == ([number], "main.work"), stop
             seen.add(session.number("number"))
-            session.execute("stepi")
-            stops += 1
+            stop = session.cont()
         assert seen == set(range(20))
-        assert session.next().function in ("main.work", "main.main.func1")
-        session.execute("delete")
-        assert session.cont().is_exit(0)
         assert stub.line() == f"sum {sum(range(20)) + 20 * 65536}"
-        log = session.packets.read_text(errors="replace")
-        # 17 is 23 in hex, SIGURG's number on the wire is 0x10.
-        assert "QPassSignals:" in log and not re.search(r"\$T10", log)
+        assert "QPassSignals:" in session.packets.read_text(errors="replace")
 
 
 def pretty_printers() -> Path:
