@@ -8,6 +8,7 @@ It asks for the log and then only reads.  At Ctrl-C it asks for the end, so that
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -114,8 +115,13 @@ def watch(comm: str, channel: LogChannel, words: Sequence[str], output: str | No
                     going_on = log.read()
                 except KeyboardInterrupt:
                     log.end()
+            # All has come: there is nothing left to end, and no word of an interrupt that comes now.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         except ConnectionError as failure:
             return _cut_off(failure.strerror)
+        except KeyboardInterrupt:
+            # It came before the log began, or between two pieces of it.
+            return 0
         finally:
             if output is not None:
                 os.close(fd)
