@@ -21,6 +21,7 @@ import trio
 from gdbstub.engines.gdbremote.dispatch import load_handlers
 from gdbstub.engines.gdbremote.host import SessionDefaults
 from gdbstub.engines.gdbremote.numbering import listed_numbering
+from gdbstub.engines.gdbremote.reports import Awaiting
 from gdbstub.engines.gdbremote.role import Role
 from gdbstub.engines.gdbremote.session import Session
 from gdbstub.linux.hostfs import LinuxFiles
@@ -468,12 +469,17 @@ class Server:
         """
         only = self._clients.only
         alone = only is not None and not self._tracer.waiting and not only.has_backlog
-        ready = self._lookout.wait(_READ_PATIENCE_ALONE) if alone else self._all_poll.poll(_READ_PATIENCE)
+        patience = _READ_PATIENCE_ALONE if alone else _READ_PATIENCE
+        if only is not None and only.session.reports.awaiting is not Awaiting.NOTHING:
+            # What it waits for was looked for while that could be soon.
+            ready = self._all_poll.poll(patience)
+        else:
+            ready = self._lookout.wait(patience)
         if alone and len(ready) == 1 and ready[0][0] == self._driver.signalfd:
             # A stop that the client waits for, or only the trace of one that has been handled.
             if self._driver.serve():
                 return False
-            ready = self._all_poll.poll(_READ_PATIENCE_ALONE)
+            ready = self._lookout.wait(_READ_PATIENCE_ALONE)
         return len(ready) == 1 and ready[0][0] == fd
 
     def _urgent(self) -> bool:
