@@ -19,10 +19,9 @@ def load_trio() -> None:
     and again.
     """
     gc.disable()
-    from gdbstub.linux.loading import lightly
+    from gdbstub.linux.loading import load_package
 
-    with lightly():
-        import trio  # noqa: F401  (whoever needs it imports it again)
+    load_package("trio")
 
 
 def run(main: Callable[[], Awaitable[T]]) -> T:

@@ -6,9 +6,9 @@ ptrace answers ESRCH to every thread but the one that seized the tracee, and
 ESRCH is also what a dead tracee gives.  So that a mistake of ours does not look
 like a death, each call asserts that it runs on the tracer's own OS thread.
 
-Cold calls go through python-ptrace.  The calls that are made for every stop and
-resume use a ctypes function of their own with preallocated buffers: the
-difference is about one microsecond a call.
+Cold calls go through python-ptrace, which is loaded when the first of them is made.  The calls
+that are made for every thread, stop and resume use a ctypes function of their own with preallocated
+buffers: the difference is about one microsecond a call.
 
 Source: ptrace(2), kernel/ptrace.c.
 """
@@ -19,6 +19,8 @@ import ctypes
 import errno
 import struct
 import threading
+from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 from gdbstub.linux.constants import (
@@ -51,14 +53,9 @@ from gdbstub.linux.constants import (
     PTRACE_SYSCALL_INFO_SECCOMP,
     SIGINFO_SIZE,
 )
-from gdbstub.linux.loading import lightly
 from gdbstub.target.calls import SyscallInfo
 from gdbstub.vocab.errors import TargetError, TraceeGone
 from gdbstub.vocab.ids import NO_SIGNAL, Addr, Signo, Tid
-
-with lightly():
-    from ptrace.binding.func import ptrace as _pyptrace
-    from ptrace.error import PtraceError
 
 _libc = ctypes.PyDLL(None, use_errno=True)
 _ptrace = _libc.ptrace
@@ -122,15 +119,30 @@ def _wide(request: int, tid: int, addr: int, data: int) -> None:
         _fail(tid)
 
 
+@cache
+def _load_cold() -> Callable[[int, int, int, int], int]:
+    """Load python-ptrace; return its call, with errors as ours."""
+    from gdbstub.linux.loading import lightly
+
+    with lightly():
+        from ptrace.binding.func import ptrace
+        from ptrace.error import PtraceError
+
+    def call(request: int, tid: int, addr: int, data: int) -> int:
+        try:
+            result: int = ptrace(request, tid, addr, data)
+        except PtraceError as failure:
+            if failure.errno == errno.ESRCH:
+                raise TraceeGone(tid) from None
+            raise TargetError(failure.errno) from None
+        return result
+
+    return call
+
+
 def _cold(request: int, tid: int, addr: int = 0, data: int = 0) -> int:
     _check_owner()
-    try:
-        result: int = _pyptrace(request, tid, addr, data)
-    except PtraceError as failure:
-        if failure.errno == errno.ESRCH:
-            raise TraceeGone(tid) from None
-        raise TargetError(failure.errno) from None
-    return result
+    return _load_cold()(request, tid, addr, data)
 
 
 # Taking, letting go
@@ -143,7 +155,7 @@ def seize(tid: Tid, options: int) -> None:
         TargetError: EPERM where the kernel refuses (``linux.diagnose`` says why).
         TraceeGone: There is no such thread.
     """
-    _cold(PTRACE_SEIZE, tid, 0, options)
+    _hot(PTRACE_SEIZE, tid, 0, options)
 
 
 def set_options(tid: Tid, options: int) -> None:

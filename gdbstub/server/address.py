@@ -178,7 +178,8 @@ def _resolve(comm: str, host: str, family: socket.AddressFamily) -> tuple[BindAd
     numeric = host.replace(".", "").isdigit() or ":" in host
     try:
         found = socket.getaddrinfo(
-            host,
+            # Of text Python would make IDNA, for which it loads the tables of Unicode.
+            host.encode() if host.isascii() else host,
             0,
             family,
             socket.SOCK_STREAM,

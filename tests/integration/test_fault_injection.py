@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import time
+from _ctypes import CFuncPtr
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -230,9 +231,11 @@ class Faults:
         self.victim = Pid(0)
         self._at = at
         self._settle = settle
+        requests = [name for name, each in vars(ptrace_calls).items() if isinstance(each, CFuncPtr)]
+        assert len(requests) > 1, "there is another way into the kernel than this knows"
         for place, name in (
-            (ptrace_calls, "_ptrace"),
-            (ptrace_calls, "_pyptrace"),
+            *((ptrace_calls, name) for name in requests),
+            (ptrace_calls, "_cold"),
             (ProcessMemory, "read"),
             (ProcessMemory, "write"),
         ):

@@ -82,10 +82,36 @@ def test_a_family_of_packets_is_loaded_when_it_is_asked_for() -> None:
 
 def test_what_waits_is_executed_when_something_is_asked_of_it() -> None:
     code = f"""{SERVING}
-import ssl, shutil
-before = [type(each).__name__ for each in (ssl, shutil)]
+import subprocess, shutil
+before = [type(each).__name__ for each in (subprocess, shutil)]
 assert before == ["_Waiting"] * 2, before
-assert ssl.SSLContext and shutil.which("sh")
-assert [type(each).__name__ for each in (ssl, shutil)] == ["module"] * 2
+assert subprocess.Popen and shutil.which("sh")
+assert [type(each).__name__ for each in (subprocess, shutil)] == ["module"] * 2
 """
-    assert "_ssl" in loaded(code)
+    assert "_posixsubprocess" in loaded(code)
+
+
+def test_of_trio_what_is_used_is_loaded() -> None:
+    names = loaded(SERVING)
+    assert packages(names, "trio._dtls", "trio._ssl", "trio._path", "trio._channel", "trio.socket") == []
+    assert "trio._core._run" in names
+
+
+def test_trio_is_whole_for_whoever_asks_more_of_it() -> None:
+    code = f"""{SERVING}
+import trio
+used = trio.Event, trio.CancelScope, trio.lowlevel.open_process, trio.lowlevel
+assert type(trio).__name__ == "_Facade"
+from trio import open_memory_channel
+assert type(trio).__name__ == "module" and trio.Path and trio.SSLStream
+assert (trio.Event, trio.CancelScope, trio.lowlevel.open_process, trio.lowlevel) == used
+
+async def main():
+    sender, receiver = open_memory_channel(1)
+    await sender.send("word")
+    assert await receiver.receive() == "word"
+    assert await trio.to_thread.run_sync(lambda: 7) == 7
+
+trio.run(main)
+"""
+    assert {"trio._dtls", "trio._channel"} <= loaded(code)
