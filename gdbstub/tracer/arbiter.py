@@ -141,7 +141,10 @@ class Arbiter:
         if ranges:
             ballot.ranges.update(ranges)
         if untold:
-            ballot.untold = frozenset(tid for tid in untold if ballot.on(tid) is STOP)
+            if others is STOP:
+                ballot.untold = frozenset(untold).difference(tid for tid, vote in named.items() if vote is not STOP)
+            else:
+                ballot.untold = frozenset(tid for tid, vote in named.items() if vote is STOP and tid in untold)
         self._queue(engine, locks=others is STOP and any(vote is not STOP for vote in named.values()))
 
     def amend(self, engine: EngineId, tid: Tid, vote: Vote, stepping: Range | None = None) -> None:

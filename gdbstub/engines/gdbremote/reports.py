@@ -157,8 +157,10 @@ class Reports:
         """Return the children whose beginning is still to be reported."""
         if self.chosen is None and not self.pending:
             return self.processes.untold_processes()
-        untold = {event.child for event in (self.chosen, *self.pending.values()) if isinstance(event, Forked)}
-        return untold | self.processes.untold_processes()
+        untold = self.processes.untold_processes()
+        if type(self.chosen) is Forked or Forked in map(type, self.pending.values()):
+            untold |= {event.child for event in (self.chosen, *self.pending.values()) if isinstance(event, Forked)}
+        return untold
 
     def untold_threads(self) -> set[Tid]:
         """Return the threads whose beginning is still to be reported: they are not to be listed."""
@@ -527,19 +529,18 @@ class Reports:
             self._target.hold_all(self._engine_id)
 
     def pending_for(self, tids: Sequence[Tid], votes: dict[Tid, Vote]) -> TraceEvent | None:
-        """Take the first pending event that is still true of a thread which is to run now; ends of threads first."""
+        """Take the first pending event that is still true of a thread which is to run now; ends of threads first.
+
+        What comes after it is looked at when it is wanted: until then those threads stand.
+        """
         if self.ends:
             return self.ends.popleft()
-        chosen: TraceEvent | None = None
         wanted = set(tids)
-        for tid, event in list(self.pending.items()):
-            if tid not in wanted:
-                continue
-            if not self._still_true(event, votes.get(tid, CONTINUE)):
-                del self.pending[tid]
-            elif chosen is None:
-                chosen = self.pending.pop(tid)
-        return chosen
+        for tid in [tid for tid in self.pending if tid in wanted]:
+            event = self.pending.pop(tid)
+            if self._still_true(event, votes.get(tid, CONTINUE)):
+                return event
+        return None
 
     def _still_true(self, event: TraceEvent, vote: Vote) -> bool:
         target = self._target
