@@ -6,6 +6,7 @@ import functools
 import inspect
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,13 @@ PROCESS_FOLDERS = {"integration": ("gcc", "nm"), "e2e": ("gcc", "nm", "gdb")}
 hypothesis.settings.register_profile("fast", max_examples=60, deadline=None)
 hypothesis.settings.register_profile("deep", max_examples=2000, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
+
+
+# Whoever starts the tests in the background or with nohup has signals ignored, which programs inherit: what a
+# terminal's keys do is tested all the same.
+for _sig, _action in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_sig) is signal.SIG_IGN:
+        signal.signal(_sig, _action)
 
 
 def _runnable(function: Callable[..., Awaitable[None]]) -> Callable[..., None]:

@@ -13,10 +13,10 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from gdbstub.arch.spec import ArchSpec
-from gdbstub.linux import procfs, ptrace_calls, siginfo
+from gdbstub.linux import procfs, ptrace_calls
 from gdbstub.linux.constants import (
     PTRACE_O_EXITKILL,
     PTRACE_O_TRACECLONE,
@@ -27,21 +27,19 @@ from gdbstub.linux.constants import (
     PTRACE_O_TRACEVFORK,
     PTRACE_O_TRACEVFORKDONE,
 )
-from gdbstub.linux.libraries import svr4_xml
-from gdbstub.linux.search import search
 from gdbstub.linux.spawn import spawn
 from gdbstub.target.calls import SyscallInfo
 from gdbstub.target.engine import CONTINUE, STOP, Engine, Vote
-from gdbstub.target.events import ForkKind, Held, Joined, WatchKind
-from gdbstub.target.machine import Identity
-from gdbstub.target.ops import HitRules, LaunchSpec, ThreadAction, ThreadInfo
+from gdbstub.target.events import ForkKind, Held, Joined
+from gdbstub.target.ops import LaunchSpec, ThreadAction, ThreadInfo
 from gdbstub.tracer.conditions import View, variable_value
-from gdbstub.tracer.debugslots import SlotKind
 from gdbstub.tracer.inferior import Inferior, Startup
+from gdbstub.tracer.inspection import Inspection
 from gdbstub.tracer.layout import Layout
+from gdbstub.tracer.points import Points
 from gdbstub.tracer.settler import Settler
 from gdbstub.tracer.statuses import Statuses
-from gdbstub.tracer.tracee import DYING, SIGNAL_STOP, STOPPED, SYSCALL_STOP, ZOMBIE, StopKind, Tracee
+from gdbstub.tracer.tracee import DYING, SIGNAL_STOP, SYSCALL_STOP, ZOMBIE, Tracee
 from gdbstub.tracer.world import World
 from gdbstub.vocab.errors import StubError, TargetError, TraceeGone
 from gdbstub.vocab.ids import Addr, EngineId, Pid, Signo, Tid
@@ -54,12 +52,6 @@ _OPTIONS = (
     | PTRACE_O_TRACEVFORKDONE
     | PTRACE_O_TRACEEXEC
 )
-
-_SLOT_KIND = {
-    WatchKind.WRITE: SlotKind.WRITE,
-    WatchKind.READ: SlotKind.READ,
-    WatchKind.ACCESS: SlotKind.ACCESS,
-}
 
 
 class Tracer:
@@ -94,6 +86,27 @@ class Tracer:
         self.file_base = layout.file_base
         self.linker_pointer = layout.linker_pointer
         self.linker_brake = layout.linker_brake
+        points = Points(self._world, self._settler)
+        self.insert_breakpoint = points.insert_breakpoint
+        self.remove_breakpoint = points.remove_breakpoint
+        self.insert_watchpoint = points.insert_watchpoint
+        self.remove_watchpoint = points.remove_watchpoint
+        self.sites = points.sites
+        self.has_site = points.has_site
+        self.has_slot = points.has_slot
+        inspection = Inspection(self._world)
+        self.search_memory = inspection.search_memory
+        self.thread_handle = inspection.thread_handle
+        self.read_siginfo = inspection.read_siginfo
+        self.write_siginfo = inspection.write_siginfo
+        self.signal_sets = inspection.signal_sets
+        self.descriptor_path = inspection.descriptor_path
+        self.auxv = inspection.auxv
+        self.identity = inspection.identity
+        self.exec_file = inspection.exec_file
+        self.libraries = inspection.libraries
+        self.tls_address = inspection.tls_address
+        self.osdata = inspection.osdata
         #: Work that the driver does in slices.
         self.errands = self._world.errands
 
@@ -308,15 +321,6 @@ class Tracer:
         """Return the kernel's name of a thread."""
         return self._world.tracee(tid).name()
 
-    def thread_handle(self, tid: Tid) -> bytes | None:
-        """Return the C library's own name of a thread, its ``pthread_t``; None where it runs or has none yet."""
-        if not self.is_stopped(tid):
-            return None
-        # With glibc and with musl it is the address of what the thread pointer points to.
-        tracee = self._world.tracee(tid)
-        pointer = tracee.registers.thread_pointer
-        return pointer.to_bytes(tracee.inferior.spec.pointer_size, "little") if pointer else None
-
     def thread_core(self, tid: Tid) -> int | None:
         """Return the processor a thread last ran on."""
         return self._world.tracee(tid).last_cpu()
@@ -469,42 +473,32 @@ class Tracer:
         self._at_call(tid).sent = signal
 
     def _at_call(self, tid: Tid) -> Tracee:
-        tracee = self._registers(tid)
+        tracee = self._world.at_rest(tid)
         if tracee.stop is not SYSCALL_STOP:
             raise TargetError(errno.EINVAL, f"thread {tid} does not stand at a system call")
         return tracee
-
-    def descriptor_path(self, tid: Tid, fd: int | None) -> bytes | None:
-        """Return what a descriptor is open on, as /proc writes it; None asks for the working directory."""
-        return procfs.read_link(f"/proc/{tid}/cwd" if fd is None else f"/proc/{tid}/fd/{fd}")
 
     def arch(self, pid: Pid) -> ArchSpec:
         """Return the registers and instruction facts of an inferior."""
         return self._world.inferior(pid).spec
 
-    def _registers(self, tid: Tid) -> Tracee:
-        tracee = self._world.tracee(tid)
-        if tracee.state is not STOPPED:
-            raise TargetError(errno.EBUSY, f"thread {tid} is running")
-        return tracee
-
     def read_registers(self, tid: Tid) -> bytes:
         """Return all registers in the order of the target description."""
-        return self._registers(tid).registers.read_all()
+        return self._world.at_rest(tid).registers.read_all()
 
     def write_registers(self, tid: Tid, data: bytes) -> None:
         """Replace all registers; a shorter ``data`` leaves the rest."""
-        tracee = self._registers(tid)
+        tracee = self._world.at_rest(tid)
         tracee.registers.write_all(data)
         self._moved(tracee)
 
     def read_register(self, tid: Tid, number: int) -> bytes:
         """Return one register by its number in the target description."""
-        return self._registers(tid).registers.read(number)
+        return self._world.at_rest(tid).registers.read(number)
 
     def write_register(self, tid: Tid, number: int, data: bytes) -> None:
         """Replace one register."""
-        tracee = self._registers(tid)
+        tracee = self._world.at_rest(tid)
         tracee.registers.write(number, data)
         self._moved(tracee)
 
@@ -518,31 +512,20 @@ class Tracer:
 
     def general_registers(self, tid: Tid) -> bytes:
         """Return the general registers as the kernel keeps them."""
-        return self._registers(tid).registers.general()
+        return self._world.at_rest(tid).registers.general()
 
     def expedited(self, tid: Tid) -> Sequence[tuple[int, bytes]]:
         """Return the registers that go into every stop reply, as (number, bytes)."""
-        return self._registers(tid).registers.expedited()
+        return self._world.at_rest(tid).registers.expedited()
 
     def pc(self, tid: Tid) -> Addr:
         """Return the program counter of a stopped thread."""
-        return Addr(self._registers(tid).registers.pc)
+        return Addr(self._world.at_rest(tid).registers.pc)
 
     def read_memory(self, pid: Pid, address: Addr, length: int) -> bytes:
         """Read up to ``length`` bytes, as the program has them."""
         inferior = self._world.inferior(pid)
         return inferior.sites.mask(address, inferior.memory.read(address, length))
-
-    def search_memory(
-        self, pid: Pid, address: Addr, length: int, pattern: bytes
-    ) -> Generator[None, None, Addr | None]:
-        """Find the first place of a pattern, as the program has its memory; see ``target.ops.Target``."""
-        inferior = self._world.inferior(pid)
-
-        def read(at: Addr, count: int) -> bytes:
-            return inferior.sites.mask(at, inferior.memory.read(at, count))
-
-        return search(read, lambda: procfs.maps(inferior.live_tid()), address, length, pattern)
 
     def write_memory(self, pid: Pid, address: Addr, data: bytes) -> None:
         """Write all of ``data`` or nothing.  Trap instructions under it stay."""
@@ -551,70 +534,9 @@ class Tracer:
         if inferior.read_values:
             inferior.learn_reads()
 
-    def insert_breakpoint(
-        self,
-        engine_id: EngineId,
-        pid: Pid,
-        address: Addr,
-        length: int,
-        *,
-        hardware: bool,
-        rules: HitRules | None = None,
-    ) -> None:
-        """Own a breakpoint.  To own it twice is the same as once, but the rules are replaced."""
-        inferior = self._world.inferior(pid)
-        if hardware:
-            self._claim_slot(engine_id, inferior, address, 1, SlotKind.EXECUTE)
-        else:
-            if inferior.sites.at(address) is None and inferior.memory.is_written_to_file(address):
-                text = "the page is shared with a file, which the breakpoint would change; use a hardware breakpoint"
-                raise TargetError(errno.EACCES, f"cannot insert a breakpoint at {address:#x}: {text}")
-            borrowed = inferior.keep_text_clean()
-            inferior.sites.claim(address, engine_id)
-            if borrowed:
-                self._world.mark(inferior)
-                self._settler.settle()
-        if rules is not None or inferior.rules:
-            self._world.replace_rules(inferior, engine_id, address, hardware, rules)
-
-    def remove_breakpoint(self, engine_id: EngineId, pid: Pid, address: Addr, length: int, *, hardware: bool) -> None:
-        """Drop a claim; one that is not held is ignored.  See ``target.ops.Target``."""
-        inferior = self._world.inferior(pid)
-        if inferior.rules:
-            self._world.replace_rules(inferior, engine_id, address, hardware, None)
-        restored = self._world.release_breakpoint(inferior, engine_id, address, hardware)
-        if not restored and procfs.state(inferior.live_tid()) not in (None, "Z", "X"):
-            raise TargetError(errno.EFAULT, f"nothing is mapped at {address:#x} any more")
-
-    def insert_watchpoint(self, engine_id: EngineId, pid: Pid, address: Addr, length: int, kind: WatchKind) -> None:
-        """Own a data stop of any length and alignment that the free debug registers cover."""
-        inferior = self._world.inferior(pid)
-        self._claim_slot(engine_id, inferior, address, length, _SLOT_KIND[kind])
-        if kind is WatchKind.READ:
-            inferior.learn_reads()
-
-    def _claim_slot(
-        self, engine_id: EngineId, inferior: Inferior, address: Addr, length: int, kind: SlotKind
-    ) -> None:
-        if not inferior.slots.claim(engine_id, address, length, kind):
-            return
-        try:
-            self._world.rearm(inferior)
-        except TargetError:
-            # The kernel refuses addresses outside user space: nobody's slots may suffer from that.
-            inferior.slots.release(engine_id, address, length, kind)
-            self._world.rearm(inferior)
-            raise
-
-    def remove_watchpoint(self, engine_id: EngineId, pid: Pid, address: Addr, length: int, kind: WatchKind) -> None:
-        """Drop a claim; one that is not held is ignored."""
-        inferior = self._world.inferior(pid)
-        if inferior.slots.release(engine_id, address, length, _SLOT_KIND[kind]):
-            self._world.rearm(inferior)
-
     def view(self, tid: Tid, output: Callable[[bytes], None]) -> View:
         """Return a stopped thread as an agent expression sees it."""
-        return View(self._registers(tid), self._world.variables, output)
+        return View(self._world.at_rest(tid), self._world.variables, output)
 
     def get_variable(self, number: int) -> int:
         """Return a trace state variable; one that was never set is 0."""
@@ -623,81 +545,6 @@ class Tracer:
     def set_variable(self, number: int, value: int) -> None:
         """Give a trace state variable a value of 64 bits."""
         self._world.variables[number] = value
-
-    def sites(self, pid: Pid) -> Sequence[tuple[Addr, frozenset[EngineId]]]:
-        """Return every breakpoint site and its owners."""
-        return [(site.address, frozenset(site.owners)) for site in self._world.inferior(pid).sites.all()]
-
-    def has_site(self, pid: Pid, address: Addr, engine_id: EngineId) -> bool:
-        """Tell whether an engine owns a software breakpoint at an address."""
-        inferior = self._world.inferiors.get(pid)
-        site = None if inferior is None else inferior.sites.at(address)
-        return site is not None and engine_id in site.owners
-
-    def has_slot(self, pid: Pid, address: Addr, kind: WatchKind | None, engine_id: EngineId) -> bool:
-        """Tell whether an engine has a debug register at an address that a hit named; None: one for execution."""
-        inferior = self._world.inferiors.get(pid)
-        wanted = SlotKind.EXECUTE if kind is None else _SLOT_KIND[kind]
-        return inferior is not None and inferior.slots.watches(engine_id, address, wanted)
-
-    def read_siginfo(self, tid: Tid) -> bytes:
-        """Return the siginfo_t of the current stop, as the program has it."""
-        tracee = self._registers(tid)
-        kept = tracee.kept_siginfo if tracee.stop is StopKind.CALLED else None
-        data = kept if kept is not None else ptrace_calls.read_siginfo(tid)
-        return data if tracee.inferior.spec.pointer_size == 8 else siginfo.to_32(data)
-
-    def signal_sets(self, tid: Tid) -> tuple[int, int]:
-        """Return the signals that a process ignores and those that it handles, a bit each from signal 1 on."""
-        fields = procfs.status_fields(self._world.tracee(tid).tid)
-        return int(fields.get("SigIgn", "0"), 16), int(fields.get("SigCgt", "0"), 16)
-
-    def write_siginfo(self, tid: Tid, data: bytes) -> None:
-        """Replace the siginfo_t that is about to be delivered."""
-        tracee = self._registers(tid)
-        ptrace_calls.write_siginfo(tid, data if tracee.inferior.spec.pointer_size == 8 else siginfo.from_32(data))
-
-    def auxv(self, pid: Pid) -> bytes:
-        """Return the auxiliary vector as the kernel laid it out."""
-        return procfs.auxv(self._world.inferior(pid).live_tid())
-
-    def identity(self, pid: Pid) -> Identity:
-        """Return whose a process is."""
-        return procfs.identity(self._world.inferior(pid).live_tid())
-
-    def exec_file(self, pid: Pid) -> bytes:
-        """Return the path of the running program, as seen inside its own root."""
-        inferior = self._world.inferior(pid)
-        return procfs.exec_path(Pid(inferior.live_tid()))
-
-    def libraries(self, pid: Pid, *, start: int | None, prev: int | None, lmid: int | None) -> bytes:
-        """Return the list of shared libraries as gdb's XML document."""
-        inferior = self._world.inferior(pid)
-
-        def read(address: int, length: int) -> bytes:
-            return self.read_memory(pid, Addr(address), length)
-
-        pointer_size = inferior.spec.pointer_size
-        return svr4_xml(read, self.auxv(pid), pointer_size, start=start, prev=prev, lmid=lmid)
-
-    def tls_address(self, tid: Tid, offset: int, link_map: Addr) -> Addr:
-        """Return where a stopped thread has a thread-local variable."""
-        from gdbstub.linux import tls
-
-        tracee = self._registers(tid)
-        pid, pointer_size = tracee.inferior.pid, tracee.inferior.spec.pointer_size
-        pointer = tracee.registers.thread_pointer
-
-        def read(address: int, length: int) -> bytes:
-            return self.read_memory(pid, Addr(address), length)
-
-        return Addr(tls.tls_address(read, self.auxv(pid), pointer_size, pointer, offset, link_map))
-
-    def osdata(self, annex: str) -> bytes:
-        """Return one of the tables of ``info os`` as XML."""
-        from gdbstub.linux import osdata
-
-        return osdata.osdata(annex)
 
     def clean_up(self, *, spare: bool = False) -> None:
         """Leave nothing of ours in any process: before the server itself ends.

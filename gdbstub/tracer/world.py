@@ -1,6 +1,6 @@
 """All that is traced, and who takes part: the state that the tracer's parts share.
 
-Layer: tracer.  Used by: settler, statuses, births, orphans, leaving, tracer.
+Layer: tracer.  Used by: settler, statuses, births, orphans, leaving, layout, points, inspection, tracer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gdbstub.tracer.debugslots import SlotKind
 from gdbstub.tracer.errands import Errands
 from gdbstub.tracer.inferior import Inferior
 from gdbstub.tracer.sites import SiteTable
-from gdbstub.tracer.tracee import DYING, Tracee
+from gdbstub.tracer.tracee import DYING, STOPPED, Tracee
 from gdbstub.vocab.errors import TargetError, TraceeGone
 from gdbstub.vocab.ids import Addr, EngineId, Pid, Tid
 
@@ -92,6 +92,18 @@ class World:
         tracee = self.tracees.get(tid)
         if tracee is None:
             raise TraceeGone(tid)
+        return tracee
+
+    def at_rest(self, tid: Tid) -> Tracee:
+        """Return a thread in a ptrace-stop.
+
+        Raises:
+            TargetError: EBUSY where it runs.
+            TraceeGone: There is no such thread.
+        """
+        tracee = self.tracee(tid)
+        if tracee.state is not STOPPED:
+            raise TargetError(errno.EBUSY, f"thread {tid} is running")
         return tracee
 
     @property
