@@ -149,6 +149,8 @@ FAMILIES: dict[str, tuple[bytes, ...]] = {
 #: Those whose arguments follow the name without a separator.
 GLUED = frozenset({b"_M", b"_m", b"qRegisterInfo", b"qThreadStopInfo"})
 
+#: What gdb asks for besides.
+LIKELY = ("tracing", "tracepoints", "hostio")
 #: What every debugger asks for between connecting and its first continue, in about this order.
 USUAL = (
     "features",

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from gdbstub.engines.gdbremote.dispatch import load_handlers
 from gdbstub.engines.gdbremote.host import SessionDefaults
 from gdbstub.engines.gdbremote.numbering import listed_numbering
 from gdbstub.engines.gdbremote.reports import Awaiting
@@ -28,7 +27,6 @@ from gdbstub.linux.hostfs import LinuxFiles
 from gdbstub.linux.spawn import restore_terminal
 from gdbstub.linux.wait import is_child
 from gdbstub.rsp.commands import logs
-from gdbstub.rsp.families import USUAL
 from gdbstub.server.awaited import AwaitedProcesses, process_named
 from gdbstub.server.clients import Client, Clients
 from gdbstub.server.connection import Channel, Connection
@@ -41,6 +39,7 @@ from gdbstub.server.logs import LogKey, Logs
 from gdbstub.server.lookout import Lookout
 from gdbstub.server.policy import OnDisconnect
 from gdbstub.server.portpipe import tell_descriptor, tell_fifo
+from gdbstub.server.preparation import prepare
 from gdbstub.server.serial import FdPair
 from gdbstub.server.settings import ServerSettings
 from gdbstub.server.terminal import Terminals
@@ -170,14 +169,10 @@ class Server:
             self._engine_names[engine.engine_id] = f"engine {type(engine).__name__}"
             self._tracer.attach_engine(engine, everywhere=True)
 
-    async def _prepare(self) -> None:
-        """Load what the first client will ask for while nobody asks anything."""
-        for family in USUAL:
-            load_handlers(family)
-            await trio.lowlevel.checkpoint()
-        if not len(self._clients):
-            for pid in self._tracer.pids():
-                listed_numbering(self._tracer.arch(pid))
+    def _learn(self) -> None:
+        """Find out how registers are counted, which every client asks."""
+        for pid in self._tracer.pids():
+            listed_numbering(self._tracer.arch(pid))
 
     def _open(self, nursery: trio.Nursery, pid: Pid | None, pair: FdPair | None) -> None:
         """Let clients in, and say so."""
@@ -199,7 +194,7 @@ class Server:
             announce(pair.name, None, pid, settings.ready_fd, settings.ready_file)
             nursery.start_soon(self._serve_pair, pair)
         self._doors.open_others(nursery)
-        nursery.start_soon(self._prepare)
+        nursery.start_soon(prepare, lambda: len(self._clients) > 0, self._learn)
 
     async def _start(self) -> Pid | None:
         """Launch or attach what the command line names, and wait until it stands.
