@@ -1,6 +1,6 @@
 """Load modules of others without what they load and look for in vain.
 
-Layer: linux.  Used by: cli (around trio), ptrace_calls (around python-ptrace).
+Layer: linux.  Used by: cli (for trio), ptrace_calls (around python-ptrace).
 
 trio offers TLS, DTLS, domain names, processes, files and channels, and loads for them OpenSSL, hash functions, the
 tables of IDNA, ``subprocess`` and ``shutil`` with every compression there is.  A server uses next to none of it.
@@ -151,6 +151,8 @@ def lightly() -> Iterator[None]:
 
 def load_package(name: str) -> None:
     """Import a package lightly, as a facade with all that the facade has; where that fails, as it is."""
+    if name in sys.modules:
+        return
     try:
         with lightly():
             package = import_module(name)
