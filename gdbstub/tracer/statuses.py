@@ -458,7 +458,7 @@ class Statuses:
         self._world.drop(tracee)
         self._world.mark(inferior)
         leader = tracee.tid == Tid(inferior.pid)
-        if leader and any(procfs.thread_group(each) != inferior.pid for each in inferior.tracees):
+        if leader and any(procfs.thread_group(each) not in (None, inferior.pid) for each in inferior.tracees):
             # Processes that share the memory outlive it; the inferior ends with the last of them.
             inferior.leader_status = status
             return

@@ -98,6 +98,19 @@ def test_a_child_that_an_exec_of_another_thread_left_unannounced_is_let_go(here:
     assert not child.traced and kinds(engine)[-1] is Execed
 
 
+def test_a_process_that_is_killed_as_it_tells_of_another_threads_exec_ends(here: Scene) -> None:
+    process = here.process(2)
+    engine = here.engine(CONTINUE)
+    leader, caller = tasks_of(process)
+    while leader.alive:
+        here.kernel.move(caller, Call.EXEC)
+    # Which of the threads called it is never learned: nothing is left to be asked.
+    here.door.doomed = (process, 0)
+    here.settle()
+    assert here.world.inferiors == {} and here.world.tracees == {}
+    assert kinds(engine)[-1] is ProcessExited
+
+
 def test_debug_registers_that_were_to_be_armed_are_not_armed_in_a_new_program(here: Scene) -> None:
     process = here.process()
     (task,) = tasks_of(process)
