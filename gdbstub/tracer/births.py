@@ -257,13 +257,9 @@ class Births:
         if caller is not None and caller is not tracee:
             tracee.call, tracee.entered_syscall = caller.call, caller.entered_syscall
             tracee.suspended = None
-        for other in list(inferior.tracees.values()):
-            if other is not tracee:
-                self._world.tracees.pop(other.tid, None)
-        self._world.bury(inferior)
         if former != tracee.tid:
             inferior.arbiter.renamed(former, tracee.tid)
-        inferior.new_program(tracee)
+        self._world.replace_program(tracee)
         tracee.leaves_exec = True
         startup = inferior.startup
         if startup is not None:

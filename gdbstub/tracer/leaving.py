@@ -16,7 +16,7 @@ from contextlib import suppress
 from functools import partial
 
 from gdbstub.linux import debugregs, procfs, ptrace_calls
-from gdbstub.linux.constants import PTRACE_EVENT_CLONE, PTRACE_EVENT_FORK, PTRACE_EVENT_VFORK
+from gdbstub.linux.constants import PTRACE_EVENT_CLONE, PTRACE_EVENT_EXEC, PTRACE_EVENT_FORK, PTRACE_EVENT_VFORK
 from gdbstub.linux.memory import ProcessMemory
 from gdbstub.linux.wait import StatusKind, WaitStatus, is_stop
 from gdbstub.tracer import repeats
@@ -124,6 +124,8 @@ class Leaving:
                     tracee.parked = NO_SIGNAL
                 elif code > 0 and code != SI_KERNEL:
                     tracee.parked = NO_SIGNAL
+        elif status.kind is StatusKind.EVENT_STOP and status.detail == PTRACE_EVENT_EXEC:
+            self._world.replace_program(tracee)
         elif status.kind is StatusKind.EVENT_STOP and status.detail in _BIRTHS:
             self._release_child(inferior, Tid(ptrace_calls.event_message(tracee.tid)))
         self.release_late(tracee)

@@ -135,7 +135,7 @@ class Statuses:
 
     def handle(self, tid: Tid, raw: int) -> None:
         """Handle one wait status."""
-        tracee = self._world.tracees.get(tid)
+        tracee = self._world.tracees.get(tid) or self._new_leader(tid, raw)
         if tracee is None:
             if is_stop(raw):
                 self._world.orphans[tid] = raw
@@ -170,6 +170,17 @@ class Statuses:
             self._settler.busy = nested
             if self._world.dirty or self._world.waiting or self._world.hold_watchers:
                 self._settler.settle()
+
+    def _new_leader(self, tid: Tid, raw: int) -> Tracee | None:
+        """Take in a thread to which an exec gave the name of a leader that is not traced, or not any more."""
+        inferior = self._world.inferiors.get(Pid(tid))
+        if inferior is None or not is_stop(raw):
+            return None
+        status = decode(raw)
+        if status.kind is not _OF_EVENT or status.detail != PTRACE_EVENT_EXEC:
+            return None
+        tracee = self._world.tracees[tid] = inferior.add(tid)
+        return tracee
 
     def _stopped(self, tracee: Tracee, status: WaitStatus) -> None:
         inferior = tracee.inferior

@@ -271,6 +271,15 @@ class World:
         self.inferiors.pop(inferior.pid, None)
         self.dirty.pop(inferior.pid, None)
 
+    def replace_program(self, tracee: Tracee) -> None:
+        """Forget what an exec has replaced, all other threads too: none of them will tell of its end."""
+        inferior = tracee.inferior
+        for other in inferior.tracees.values():
+            if other is not tracee:
+                self.tracees.pop(other.tid, None)
+        self.bury(inferior)
+        inferior.new_program(tracee)
+
     def bury(self, inferior: Inferior) -> None:
         """Keep what is known of the patches in a program that has ended."""
         if inferior.sites:

@@ -166,6 +166,25 @@ def test_g39_attaching_to_a_process_whose_leader_has_ended(build: TraceeBuilder)
         assert tracee.process.wait(5) == 5
 
 
+def test_g39_an_exec_gives_a_process_a_leader_again_that_had_none_to_be_traced(build: TraceeBuilder) -> None:
+    with running(build("leader_exit")) as tracee:
+        tracee.tell("l")
+        tracee.line()
+        proc.wait_until(lambda: proc.state(tracee.pid) == "Z", "the leader is a zombie")
+        with attach(tracee.pid) as stub, stub.connect(f"{DEFAULT_FEATURES};exec-events+") as client:
+            client.current_stop()
+            client.resume()
+            tracee.tell("e")
+            stop = client.expect_stop()
+            assert "exec" in stop.fields and stop.tid == tracee.pid
+            assert client.threads() == [(tracee.pid, tracee.pid)]
+            client.resume()
+            assert tracee.line() == f"after {tracee.pid} {tracee.pid}"
+            tracee.tell("q")
+            expect_exit(client, 6)
+        assert tracee.process.wait(5) == 6
+
+
 def test_g39_g50_a_32bit_process_whose_leader_has_ended_is_known_for_one(build: TraceeBuilder) -> None:
     with running(build("leader_exit", "-m32")) as tracee:
         tracee.tell("l")

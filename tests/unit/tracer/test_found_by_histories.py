@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gdbstub.server.keeper import KEEPER
 from gdbstub.target.engine import Vote
 from gdbstub.target.events import (
     Execed,
@@ -109,6 +110,45 @@ def test_a_process_that_is_killed_as_it_tells_of_another_threads_exec_ends(here:
     here.settle()
     assert here.world.inferiors == {} and here.world.tracees == {}
     assert kinds(engine)[-1] is ProcessExited
+
+
+def test_a_process_that_is_let_go_as_another_of_its_threads_calls_exec_is_let_go_whole(here: Scene) -> None:
+    process = here.process(2)
+    engine = here.engine(CONTINUE)
+    leader, caller = tasks_of(process)
+    while leader.alive:
+        here.kernel.move(caller, Call.EXEC)
+    here.tracer.detach(process.pid, engine.engine_id)
+    here.settle()
+    assert not caller.traced and here.world.inferiors == {} and here.world.tracees == {}
+
+
+def test_a_thread_that_becomes_the_leader_after_the_former_one_was_let_go_is_let_go_too(here: Scene) -> None:
+    process = here.process(2)
+    engine = here.engine(STOP)
+    leader, caller = tasks_of(process)
+    here.tracer.hold(engine.engine_id, [leader.tid])
+    here.settle()
+    for _ in range(4):
+        here.kernel.move(caller, Call.EXEC)
+    here.tracer.detach(process.pid)
+    here.settle()
+    assert not caller.traced and here.world.inferiors == {} and here.world.tracees == {}
+
+
+def test_an_exec_makes_a_leader_where_there_was_none_to_be_traced(here: Scene) -> None:
+    process = here.kernel.spawn(2)
+    leader, caller = tasks_of(process)
+    while leader.state is not State.ZOMBIE:
+        here.kernel.move(leader, Call.EXIT)
+    here.tracer.seize(KEEPER, process.pid)
+    here.settle()
+    here.go_on(KEEPER)
+    engine = here.engine(CONTINUE)
+    while not caller.was_replaced:
+        here.kernel.move(caller, Call.EXEC)
+    here.settle()
+    assert kinds(engine) == [Execed] and list(here.world.tracees) == [Tid(process.pid)]
 
 
 def test_debug_registers_that_were_to_be_armed_are_not_armed_in_a_new_program(here: Scene) -> None:
