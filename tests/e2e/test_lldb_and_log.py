@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.support import proc
-from tests.support.debuggers.gdb_session import StartGdb
+from tests.support.debuggers.gdb_session import GdbSession, StartGdb
 from tests.support.debuggers.lldb_session import LldbSession, StartLldb
 from tests.support.gates import OPEN, Gate, log_beside, untraced
 from tests.support.stub import attach
-from tests.support.tracees import TraceeBuilder, running
+from tests.support.tracees import Program, Tracee, TraceeBuilder, running
 
 #: What enters the kernel.
 SYSCALL = b"\x0f\x05"
@@ -67,6 +67,22 @@ def test_every_call_that_lldb_steps_over_is_in_the_log(
     assert len(made) == len(CALLS) and all(map(re.fullmatch, CALLS, made)), made
 
 
+def end_of_run(program: Program, tracee: Tracee, total: int, gdb: GdbSession) -> None:
+    """Let the program come to its end as if nobody looked, and stop gdb's wait for it."""
+    tracee.tell("e")
+    assert tracee.line(60) == untraced(program, total)
+    gdb.interrupt()
+    assert gdb.end_cont().signal == "SIGINT"
+
+
+def check_untouched(program: Program, tracee: Tracee) -> None:
+    """Check that nothing is left in the program, and end it."""
+    proc.wait_untraced(tracee.pid)
+    proc.check_text(tracee.pid, program)
+    tracee.ping()
+    assert tracee.finish() == 0
+
+
 def test_breakpoints_on_the_instruction_that_enters_the_kernel_hide_no_call(
     build: TraceeBuilder, gdb: StartGdb, lldb: StartLldb, tmp_path: Path
 ) -> None:
@@ -91,18 +107,12 @@ def test_breakpoints_on_the_instruction_that_enters_the_kernel_hide_no_call(
                 session.begin_cont()
             session.end_cont()
             session.detach()
-            tracee.tell("e")
-            assert tracee.line(60) == untraced(program, total)
-            theirs.interrupt()
-            assert theirs.end_cont().signal == "SIGINT"
+            end_of_run(program, tracee, total, theirs)
             assert theirs.hits(mine) == 3 * total
             theirs.detach()
             assert log.process.wait(30) == 0
             assert log.check(program, tracee.pid) == 3 * total
-        proc.wait_untraced(tracee.pid)
-        proc.check_text(tracee.pid, program)
-        tracee.ping()
-        assert tracee.finish() == 0
+        check_untouched(program, tracee)
 
 
 def step_over_call(session: LldbSession, tid: int) -> None:
@@ -145,15 +155,9 @@ def test_lldb_steps_over_calls_of_one_thread_while_others_are_logged_and_gdb_mee
                 session.begin_cont()
             session.end_cont()
             session.detach()
-            tracee.tell("e")
-            assert tracee.line(60) == untraced(program, total)
-            theirs.interrupt()
-            assert theirs.end_cont().signal == "SIGINT"
+            end_of_run(program, tracee, total, theirs)
             assert theirs.hits(mine) == total
             theirs.detach()
             assert log.process.wait(30) == 0
             assert log.check(program, tracee.pid) == 3 * total
-        proc.wait_untraced(tracee.pid)
-        proc.check_text(tracee.pid, program)
-        tracee.ping()
-        assert tracee.finish() == 0
+        check_untouched(program, tracee)
